@@ -105,7 +105,8 @@ MAY: dict[str, tuple[str, ...]] = {
     "sim.study.rungs": (
         "sim.study", "sim.simulation", "sim.platforms", "sim.results", "sim.schema",
     ),
-    "sim.cli.options": (),
+    # options alone: the names of exports, and what readers of files take
+    "sim.cli.options": ("sim.report.exports.formats", "sim.imports.evidence"),
     # a page on which sessions run; the class asks what the quiz asks
     "sim.live": (
         "sim.live", "sim.study.session", "sim.library.files", "sim.schema", "sim.report.text.words",
@@ -136,8 +137,8 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 )
 # the files of a room know each other in one order as well, from below
 CORE = (
-    "records", "clock", "choices", "world", "wires", "oom", "containers", "cluster", "deadlines",
-    "check", "recorder",
+    "records", "clock", "ticks", "choices", "world", "wires", "oom", "containers", "cluster",
+    "deadlines", "check", "recorder",
 )  # fmt: skip
 
 # what was measured, then how it is told: each knows only what stands before it

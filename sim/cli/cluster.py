@@ -29,10 +29,9 @@ class Workplace(NamedTuple):
 
 
 @contextmanager
-def place(site: Site | None) -> Iterator[Workplace]:
+def place(site: Site) -> Iterator[Workplace]:
     """Connected as long as it is held. Raises `InputError` where nobody answers: it does not fall
     back on this machine, whose owner may have asked for a cluster because of its size."""
-    site = site or Site()
     address, workers = site.cluster, site.workers
     if address is None:
         yield Workplace(None, workers, site.store)

@@ -17,7 +17,7 @@ from sim.study.identity import cases_key
 
 
 @contextmanager
-def spoken(site: Site | None) -> Iterator[Runner]:
+def spoken(site: Site) -> Iterator[Runner]:
     """A way to run batches that follow from each other: each counts its own runs, and has a folder
     of its own below the site's `store`, by what it runs."""
     with place(site) as where:

@@ -9,12 +9,12 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from textwrap import wrap
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
 from sim.cli.cluster import Workplace, place
-from sim.cli.options import DONE, NOT_HELD, REPORTS, USAGE, Site, say
+from sim.cli.options import DONE, NOT_HELD, REPORTS, USAGE, Conditions, Show, Site, say
 from sim.report.text import gates
 from sim.report.text.columns import aligned
 from sim.results.expectations import Judgement, expectations, judged
@@ -30,23 +30,7 @@ if TYPE_CHECKING:
 SHOWN = 25  # lines of the timeline of each platform on the terminal; the files have all
 
 
-class Show(NamedTuple):
-    """What the command line asks for beside the run."""
-
-    json: bool
-    plots: bool
-    watch: bool = False
-    postmortem: bool = False
-    check: bool = False
-    expect: tuple[str, ...] = ()
-    junit: Path | None = None
-    rungs: bool = False
-    orders: bool = False
-    unknowns: bool = False
-    full: bool = False
-
-
-def report(ask: Ask, out: Path | None, export: str, show: Show, site: Site | None = None) -> int:
+def report(ask: Ask, out: Path | None, show: Show, conditions: Conditions, site: Site) -> int:
     """Do what was asked for and write its report; returns the exit status. Raises `InputError`."""
     from sim.cli.artist import hired  # noqa: PLC0415
     from sim.cli.delivery import deliver  # noqa: PLC0415
@@ -57,14 +41,14 @@ def report(ask: Ask, out: Path | None, export: str, show: Show, site: Site | Non
     from sim.report.text import traffic  # noqa: PLC0415
 
     planned = plan(ask.with_causes() if show.postmortem else ask)
-    gates = expectations(show.expect, planned.platforms)
-    _check_junit(show.junit)
-    if show.rungs:
+    expected = expectations(conditions.expect or (), planned.platforms)
+    _check_junit(conditions.junit)
+    if show.rungs or show.orders:
         from sim.study.rungs import two  # noqa: PLC0415
 
         two(planned)  # before the run
     folder = out or REPORTS / planned.name.replace(":", "-")
-    exports = named(export)
+    exports = named(show.export)
     check_folder(folder, files.OURS)  # before the run: nobody wants to learn it afterwards
     for label, lines in (
         ("assumed: ", planned.stack.assumed),
@@ -81,14 +65,14 @@ def report(ask: Ask, out: Path | None, export: str, show: Show, site: Site | Non
             result, failure = _result(planned, show, where)
         drawing = artist.drawing if artist else None
         write = partial(files.write, result, folder, show.plots, exports, drawing)
-        judgements = judged(gates, result.replications)
+        judgements = judged(expected, result.replications)
         printed = partial(_show, result, show, judgements)
         status = deliver("report", folder, write, printed, result.interrupted)
     if failure is not None:  # what was finished before it is shown
         raise failure
     if result.ended:
         print(f"ended: {result.ended}", file=sys.stderr)
-    return _held(result, show, judgements) if status == DONE else status
+    return _held(result, show, conditions.junit, judgements) if status == DONE else status
 
 
 def _show(result: Result, show: Show, judgements: Sequence[Judgement]) -> None:
@@ -126,7 +110,7 @@ def _result(planned: Plan, show: Show, where: Workplace) -> tuple[Result, Except
         with counted(len(batch.tasks)) as run:
             return run(batch, **where.how)
 
-    if show.rungs:
+    if show.rungs or show.orders:
         from sim.study.rungs import climb  # noqa: PLC0415
 
         result = climb(planned, result, run_counted, show.orders)
@@ -141,14 +125,13 @@ def _result(planned: Plan, show: Show, where: Workplace) -> tuple[Result, Except
 
 def _with_unknowns(planned: Plan, result: Result, run: Runner) -> Result:
     """The result with what its verdict hangs on."""
-    from sim.study.decision import sensitivity, sensitivity_text  # noqa: PLC0415
+    from sim.study.decision import sensitivity  # noqa: PLC0415
 
     metric = result.decision.metric if result.decision is not None else sensitivity.METRIC
-    runs = sensitivity.prepare(replace(planned.ask, reps=0), metric)
-    tornado = sensitivity.measure(runs, run)
+    tornado = sensitivity.measure(sensitivity.prepare(replace(planned.ask, reps=0), metric), run)
     return replace(
         result,
-        unknowns=sensitivity_text.unknowns(tornado),
+        unknowns=sensitivity.unknowns(tornado),
         interrupted=tornado.interrupted,
         command=result.command and f"{result.command} --unknowns",
     )
@@ -179,16 +162,16 @@ def _check_junit(path: Path | None) -> None:
         raise InputError(field="--junit", found=found, expected=expected)
 
 
-def _held(result: Result, show: Show, judgements: Sequence[Judgement]) -> int:
+def _held(result: Result, show: Show, junit: Path | None, judgements: Sequence[Judgement]) -> int:
     """Status 1 and a line for each expectation and, with `--check`, each claim and each SLO that
     did not hold; all of them as JUnit XML."""
     checks = gates.checks(result) if show.check else []
-    if show.junit is not None:
+    if junit is not None:
         text = gates.junit(result.scenario, [*gates.expected(judgements), *checks])
         try:
-            show.junit.write_text(text, encoding="utf-8")
+            junit.write_text(text, encoding="utf-8")
         except OSError as error:
-            return say(f"--junit: {show.junit} ({error.strerror})", USAGE)
+            return say(f"--junit: {junit} ({error.strerror})", USAGE)
     failures = [gate.failure for gate in checks if not gate.holds]
     if failures:
         say("\n".join(failures), NOT_HELD)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -12,15 +12,7 @@ from sim.cli.options import DONE
 from sim.report.folder import check_folder
 from sim.report.study_page import StudyPage
 from sim.schema.fields import InputError
-from sim.schema.text.validation import closest, one_of
 from sim.study.batch import Runner
-
-
-def one_of_these(option: str, word: str, known: Sequence[str]) -> None:
-    """Raise `InputError` for another word."""
-    if word not in known:
-        words, near = one_of(filter(None, known)), closest(word, known)
-        raise InputError(field=option, found=repr(word), expected=words, nearest=near)
 
 
 def at_least_0(option: str, dollars: float) -> None:

@@ -19,7 +19,7 @@ from sim.control.core.choices import Fixed, Limiter, Ranking, Reads
 from sim.control.load_balancing.haproxy import HAProxy
 from sim.control.mechanisms import mechanisms
 from sim.platforms.platform import Platform
-from sim.schema.fields import InputError
+from sim.schema.fields import why_not
 from sim.schema.layers import stack_on
 from sim.schema.operator import Operator
 from sim.schema.scenario import Scenario
@@ -172,11 +172,7 @@ def _alternatives(names: Iterable[str]) -> Iterator[Setting]:
 
 
 def _takes(name: str, capability: str, word: str) -> bool:
-    try:
-        platforms.configured(name, {name: {capability: word}})
-    except InputError:
-        return False
-    return True
+    return not why_not(lambda: platforms.configured(name, {name: {capability: word}}))
 
 
 # ---- those of a study ----

@@ -213,6 +213,14 @@ FAILOVER_LOOP = Fact(
     "failover.loop_wait", 10.0, "s", "each looks, and the primary says that it lives, so often",
     "patroni.readthedocs.io dynamic configuration: loop_wait; Patroni 3.0.2, measured",
 )  # fmt: skip
+SENTINEL_QUORUM = Fact(
+    "failover.quorum", 2, "Sentinels", "so many of three must miss a primary to promote another",
+    "redis.io/docs, High availability with Redis Sentinel, examples 2 and 3: three boxes, quorum 2",
+)  # fmt: skip
+SENTINEL_TIMEOUT = Fact(
+    "failover.timeout", 180.0, "s", "a failover that fails is tried again after twice as long",
+    "redis 7.4 src/sentinel.c: sentinel_default_failover_timeout, sentinelStartFailoverIfNeeded",
+)  # fmt: skip
 FAILOVER_FAILS = Fact(
     "failover.fails", 0.02, "ratio", "of failovers do not end with a primary",
     "chosen, between 0 and 0.1: post-mortems tell of them, nobody counts those that went well",
@@ -253,6 +261,24 @@ RABBITMQ_ACKNOWLEDGE = Fact(
 RABBITMQ_DELIVERIES = Fact(
     "rabbitmq.deliveries", 10**6, "times", "a classic queue gives a job out again without limit",
     "rabbitmq.com docs quorum-queues, 4.2: a delivery limit (20) is theirs alone",
+    _QUEUE + "max_stalled",
+)  # fmt: skip
+_SQS = "docs.aws.amazon.com SQS developer guide (2026): "
+SQS_DELIVERY = Fact(
+    "sqs.delivery", "reliable", "", "a message is there until its consumer deletes it",
+    _SQS + "basic architecture, message lifecycle", _QUEUE + "delivery",
+)  # fmt: skip
+SQS_FROM = Fact(
+    "sqs.redelivery_from", "delivery", "", "the visibility time-out begins when it is received",
+    _SQS + "visibility timeout", _QUEUE + "redelivery_from",
+)  # fmt: skip
+SQS_VISIBILITY = Fact(
+    "sqs.visibility", 30.0, "s", "then who has not deleted a message has it no more",
+    _SQS + "visibility timeout: default 30 seconds", _QUEUE + "redelivery",
+)  # fmt: skip
+SQS_RECEIVES = Fact(
+    "sqs.receives", 9, "times", "received once more often (maxReceiveCount) it is a dead letter",
+    "chosen: a maxReceiveCount of 10, between 3 and 1000; only with a dead-letter queue",
     _QUEUE + "max_stalled",
 )  # fmt: skip
 CELERY_PREFETCH = Fact(
@@ -330,6 +356,14 @@ CACHE_MEDIUM = Fact(
 BROKER = Fact(
     "price.mq_m5_large", 0.288, "USD", "an hour of an mq.m5.large",
     "chosen: three times an m5.large of EC2, to be read again at amazon-mq/pricing", _RENT,
+)  # fmt: skip
+SQS_IDLE = Fact(
+    "price.sqs", 0.0, "USD", "an hour of a queue that nobody asks",
+    "aws.amazon.com/sqs/pricing: by requests alone", _RENT,
+)  # fmt: skip
+SQS_REQUEST = Fact(
+    "price.sqs_request", 0.4e-6, "USD", "a request to a standard queue, up to 64 KiB",
+    "aws.amazon.com/sqs/pricing, us-east-1: 0.40 a million; the first million a month is free",
 )  # fmt: skip
 MANAGED_MONTH = Fact(
     "price.managed_month", 0.115, "USD", "a GiB of a managed database's gp3 in a month",

@@ -116,6 +116,7 @@ class JobLoss(IntEnum):
     EVICTED = 4  # maxmemory with an evicting policy: the key went
     ATTEMPTS_EXHAUSTED = 5  # failed as often as the queue library allows
     STALLED = 6  # its workers died as often as the queue library allows
+    NOT_REPLICATED = 7  # the replica that took its queue's place had not been sent it
 
 
 REQUEST_CAUSES: tuple[str, ...] = tuple(o.name.lower() for o in list(Outcome)[2:])

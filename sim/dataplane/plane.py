@@ -90,26 +90,38 @@ class DataPlane(Protocol):
 
     def link(self, asking: int, asked: int, round_trip: Law) -> None:
         """How long a packet and its answer take between servers of two segments (ONE_SERVER twice:
-        within a server) from now on. A service's call travels once, and once more where it opens
-        its connection; so does what a proxy in a container passes on; a query once, and
-        LOGIN_TRIPS more for a new connection without a pooler. All of it is taken on the way
-        there: who is asked sees it late, and its answer is there at once."""
+        within a server; 0 first: from users) from now on. A service's call travels once, and once
+        more where it opens its connection; so do users, by their way in, and what a proxy in a
+        container passes on; a push and a look-up in a cache once; a query once, and
+        LOGIN_TRIPS more for a new connection without a pooler. All of it is taken on the way there:
+        who is asked sees it late, and its answer is there at once."""
 
     def lose(self, sending: int, receiving: int, share: float) -> None:
         """So large a share of the packets from servers of one segment to those of another is lost
         from now on (segment 0: the world outside; within a server none is). TCP sends them again: a
         SYN each second until its sender's connect time-out; what goes over an open connection after
         RESEND_S, and after twice as long each time. At 1 the link is cut: connections that are open
-        stay so, and silent. Subject to it: requests, calls and their answers, queries and theirs,
-        acknowledgements of jobs; of a link that is cut, whatever else passes between containers."""
+        stay so, and silent. Subject to it: requests, calls, queries, pushes, look-ups and their
+        answers, acknowledgements of jobs; of a link that is cut, whatever else passes between
+        containers."""
 
     def set_gates(self, servers: Sequence[int], local: bool = False) -> None:
         """Each new connection of users comes in by one of these servers, drawn for its try; one
-        that is dead swallows it. `local`: it stays on that server, and is swallowed by one that has
-        no backend while others have. None: straight in."""
+        that is dead swallows it, and what is lost, and how long it takes, is by it. `local`: it
+        stays on that server, and is swallowed by one that has no backend while others have. None:
+        straight in."""
+
+    def close_gate(self, server: int) -> None:
+        """All connections that users have open by this server are reset. Where it loses power they
+        fall silent, and are reset when it is back."""
 
     def wipe(self, queue: int = 0) -> None:
         """The disk under this queue is gone, while its process is dead: what it kept is lost."""
+
+    def promote(self, queue: int, since_s: float) -> None:
+        """A replica takes the place of this queue's server that knows all it did up to then: jobs
+        pushed later are lost, those taken later wait there once more. Comes before the
+        `set_profile`, or `start`, by which a container plays this queue."""
 
     def flush(self, cache: int) -> None:
         """This cache has forgotten all that it held."""
@@ -142,9 +154,9 @@ class DataPlane(Protocol):
         """A process that lives goes on by another profile of its kind: works that begin from now
         on, queries that lock. What it holds, it holds by its old one: its memory's fields, the
         steps that call, the databases it asks and, of a worker, its queue and `reliable` must be
-        the same. CPU limit and weight stay. A database by a profile of another number is that one
-        from now on (a replica is promoted): connections to it, and to the one that it was, are
-        reset."""
+        the same. CPU limit and weight stay. A database or a queue by a profile of another
+        number is that one from now on (a replica is promoted): connections to it, and to the one
+        that it was, are reset."""
 
     def lock_out(self, container: int, locked: bool) -> None:
         """The database refuses the password that this container holds (SQLSTATE 28P01): its new
@@ -195,9 +207,17 @@ class DataPlane(Protocol):
         """Which check has sent this probe and waits for its answer; -1: none that stands."""
 
     # observation
-    def stands_until(self) -> float:
-        """Unless a verb acts, nothing happens and no gauge changes before this time; `now` where
-        that cannot be said, or costs more than to look."""
+    def stands_until(self, least_s: float = 0.0) -> float:
+        """Unless a verb acts, nothing happens before this time but standing checks, which all pass,
+        and no gauge changes but by what they use. `now` where that cannot be said, costs more than
+        to look, or would be no later than `least_s`."""
+
+    @property
+    def stood_s(self) -> float:
+        """It has stood since then, when it was last found to stand."""
+
+    def checks_use(self, container: int, within_s: float) -> tuple[float, int]:
+        """CPU seconds that its standing checks use at most in so long, and bytes at one time."""
 
     def gauge(self) -> PlaneGauge: ...
     def container_gauge(self, container: int) -> ContainerGauge: ...

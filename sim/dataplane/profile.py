@@ -154,6 +154,8 @@ class Profile:
     acknowledge_s: float = inf  # ... any job that is not acknowledged so long after delivery
     redelivery_look_s: float = 0.0  # overdue jobs are looked for so often; 0: at once
     by_connection: bool = False  # ... all of a worker at once, when its connection ends; in place
+    # a try that fails is told to the queue; else it is a job that nobody acknowledges (SQS)
+    failures_told: bool = True
     prefetch: int = 0  # jobs that it holds beside those it does: not acknowledged either
     max_stalled: int = 1  # so often; then it is failed when it would be given out again
     reconnects: bool = True  # else it takes nothing after the queue was away, until it is restarted
@@ -179,6 +181,7 @@ class Profile:
     queue_bytes: int = 0  # maxmemory less what an empty server takes; 0: no limit
     evict: bool = False  # allkeys-*: the list's key goes (else noeviction: pushes fail)
     job_bytes: int = 1054
+    unsent_s: float = 0.0  # what it did for so long its replica may lack; 0: it has none
     # CACHE
     keys: int = 1  # that are asked for
     skew: float = 0.0  # the n-th is asked for as n ** -skew (Zipf)
@@ -249,6 +252,15 @@ class Way:
     endpoint: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """A user who comes back, from when to when: it thinks first, and asks nothing more from `end_s`
+    on, but waits for what it has asked."""
+
+    begin_s: float = 0.0
+    end_s: float = inf
+
+
 @dataclass(frozen=True)
 class Workload:
     """What a run begins with; `set_arrivals` and `set_routing` replace two of these later.
@@ -265,7 +277,7 @@ class Workload:
     services: int = 1  # that are asked; of several, each is sampled
     lattice_s: float = 0.0  # 0: durations as they are drawn
     mix: tuple[Way, ...] = ()  # whom users ask, drawn by request; (): all ask service 0 alike
-    users: int = 0  # who come back: each thinks, asks, waits for the end of it, thinks again
+    users: tuple[Stay, ...] = ()  # each thinks, asks, waits for the end of it, thinks again
     think: Law = Law()  # ... drawn for a user and how often it has asked
 
     @property

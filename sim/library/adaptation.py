@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple, get_args
 
 from sim.schema.databases import DatabaseClient
-from sim.schema.fields import InputError
 from sim.schema.scenario import Event, Scenario
 from sim.schema.settings import short_form
 from sim.schema.stack import Role, Service, Stack
+from sim.schema.text.document import Document
+from sim.schema.text.validation import Spot
 
 ROLES: tuple[str, ...] = get_args(Role)
 # a field of a service -> the role that must be there to read it
@@ -69,8 +70,11 @@ def check_told_of(scenario: Scenario, stack: Stack) -> None:
         named = parts[2] if parts[:2] == ["stack", "services"] and len(parts) > 3 else ""
         if named and not _plays(named, stack) and _of_its_own(named, scenario):
             expected = f"one: {scenario.name} is told of the stack {scenario.stack}"
-            file = stack.place
-            raise InputError(file, field="services", found=f"no {named}", expected=expected)
+            raise _services(stack).error(f"no {named}", expected)
+
+
+def _services(stack: Stack) -> Spot:
+    return Spot(Document(stack.place), ("services",))
 
 
 def stand_ins(scenario: Scenario, stack: Stack) -> dict[str, str]:
@@ -143,22 +147,17 @@ def adapted(scenario: Scenario, stack: Stack, names: Mapping[str, str] = {}) -> 
         change = _changed(event, scenario, stack, names, lines)
         missing += change.missing
         events.append(change.event)
-    file = stack.place
+    services, about_it = _services(stack), f"one: {scenario.name} is about it"
     if missing:
-        name = missing[0]
-        if name in ROLES:
-            expected = f"one: {scenario.name} is about it (--role NAME={name} if there is one)"
-        else:
-            expected = f"one: {scenario.name} is told of the stack {scenario.stack}"
-        raise InputError(file, field="services", found=f"no {name}", expected=expected)
+        expected = f"{about_it} (--role NAME={missing[0]} if there is one)"
+        told_of = f"one: {scenario.name} is told of the stack {scenario.stack}"
+        raise services.error(f"no {missing[0]}", expected if missing[0] in ROLES else told_of)
     if "calls" in scenario.needs and not any(map(stack.calls, stack.services)):
-        expected = f"one: {scenario.name} is about it (a step `call:` in a stack of your own)"
-        found = "no service that asks another"
-        raise InputError(file, field="services", found=found, expected=expected)
+        expected = f"{about_it} (a step `call:` in a stack of your own)"
+        raise services.error("no service that asks another", expected)
     if "postgres" in scenario.needs and not any(map(stack.pools, stack.services)):
-        found = "no service that uses the database"
-        expected = f"one: {scenario.name} is about it (--link NAME->DATABASE if there is one)"
-        raise InputError(file, field="services", found=found, expected=expected)
+        expected = f"{about_it} (--link NAME->DATABASE if there is one)"
+        raise services.error("no service that uses the database", expected)
     told = [*scenario.assumed, *lines]
     return scenario.model_copy(update={"events": events, "assumed": told})
 

@@ -4,7 +4,7 @@ platforms and figures decide whether they can run."""
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,10 @@ from sim.library.stacks import list_stacks, load_stack
 from sim.platforms import blaming, configured, layers, names
 from sim.platforms.platform import servers_of
 from sim.results.figures import METRICS
-from sim.schema.fields import InputError, Issue
+from sim.schema.fields import InputError, Issue, refuse_all
 from sim.schema.layers import patched_stack
-from sim.schema.scenario import Scenario
-from sim.schema.scenario_checks import claims_path, scenario_issues, server_issues
+from sim.schema.scenario import Claim, Scenario
+from sim.schema.scenario_checks import in_force, scenario_issues, server_issues
 from sim.schema.settings import PlacedSettings, apply_settings, split_settings
 from sim.schema.stack import Stack
 from sim.schema.text.document import Document, Path_, describe
@@ -81,10 +81,17 @@ def load_scenario(
             there = patched_stack(stack, layers(platform), sources, blamed)
             servers |= _servers(platform, there, scenario)
     issues = [*scenario_issues(scenario, stack, document), *_name_issues(scenario, document)]
-    issues = issues or list(server_issues(scenario, servers, document))
-    if issues:
-        raise InputError(issues=issues)
+    refuse_all(issues or server_issues(scenario, servers, document))
     return _with_trace(scenario, path, document)
+
+
+def claims_by_run(names: Iterable[str]) -> Iterator[tuple[str, list[Claim]]]:
+    """SCENARIO or SCENARIO:VARIANT of these scenarios, with what each claims itself."""
+    for name in names:
+        scenario = load_scenario(name)
+        yield name, scenario.claims
+        for word, variant in scenario.variants.items():
+            yield f"{name}:{word}", variant.claims or []
 
 
 def _servers(platform: str, stack: Stack, scenario: Scenario) -> dict[str, int]:
@@ -190,7 +197,7 @@ def _stack_of(scenario: Scenario, document: Document) -> Stack:
 
 def _name_issues(scenario: Scenario, document: Document) -> Iterator[Issue]:
     """Names of figures and platforms that there are not."""
-    platforms, claims_at = names(), claims_path(scenario)
+    platforms, claims_at = names(), in_force(scenario, "claims")
     places: list[tuple[Path_, str]] = [
         *((("platforms", i), name) for i, name in enumerate(scenario.platforms)),
         *(((*claims_at, i, "platform"), c.platform) for i, c in enumerate(scenario.claims)),

@@ -20,7 +20,7 @@ KUBERNETES = ("kubernetes", "kubernetes_tuned")
 OTHERS = ("swarm", "nomad", "ecs_fargate", "cloud_run")
 UNDER_WAY = "under way: what happened tells when it was done"  # who logs in first needs a while
 View = Mapping[str, Any]  # what Session.look gives
-Rows = Sequence[Mapping[str, Any]]  # of the timeline
+Rows = Sequence[Mapping[str, Any]]  # of the timeline, or of a view
 
 
 class Command(NamedTuple):
@@ -42,32 +42,27 @@ class Look(NamedTuple):
     does: str
 
 
+def _columns(rows: Rows, *names: str) -> str:
+    """Fields of the rows below their names; memory in MiB."""
+    shown = {
+        "memory": lambda size: f"{size // 2**20} MiB",
+        "cores": lambda cores: f"{cores:g}",
+        "containers": ", ".join,
+    }
+    cells = [[shown.get(name, str)(row[name]) for name in names] for row in rows]
+    return table([[name.upper() for name in names], *cells])
+
+
 def _containers(view: View, _: Rows) -> str:
-    lines = [("NAME", "STATE", "RESTARTS", "SERVER", "INSIDE")]
-    lines += [
-        (box["name"], box["state"], str(box["restarts"]), box["server"], str(box["inside"]))
-        for box in view["containers"]
-    ]
-    return table(lines)
+    return _columns(view["containers"], "name", "state", "restarts", "server", "inside")
 
 
 def _usage(view: View, _: Rows) -> str:
-    lines = [("NAME", "INSIDE", "WAITING", "MEMORY", "CONNECTIONS")]
-    lines += [
-        (box["name"], str(box["inside"]), str(box["waiting"]), f"{box['memory'] // 2**20} MiB",
-         str(box["connections"]))
-        for box in view["containers"]
-    ]  # fmt: skip
-    return table(lines)
+    return _columns(view["containers"], "name", "inside", "waiting", "memory", "connections")
 
 
 def _servers(view: View, _: Rows) -> str:
-    lines = [("NAME", "STATE", "CORES", "CONTAINERS")]
-    lines += [
-        (server["name"], server["state"], f"{server['cores']:g}", ", ".join(server["containers"]))
-        for server in view["servers"]
-    ]
-    return table(lines)
+    return _columns(view["servers"], "name", "state", "cores", "containers")
 
 
 def _events(_: View, rows: Rows) -> str:

@@ -143,12 +143,12 @@ def _is_ours(socket: WebSocket) -> bool:
 async def _seat(socket: WebSocket, room: Room, compute: Any) -> None:
     """One screen of one person, until it closes."""
     await socket.accept()
-    asked = socket.query_params
+    query = socket.query_params
     try:
         if not _is_ours(socket):
             raise InputError(found="a page of another server", expected="this server's own")
-        name, code = asked.get("name", ""), asked.get("code", "")
-        key, place = room.enter(asked.get("token", ""), name, code, time.monotonic())
+        name, code = query.get("name", ""), query.get("code", "")
+        key, place = room.enter(query.get("token", ""), name, code, time.monotonic())
     except InputError as error:
         await socket.send_text(json.dumps({"refused": str(error)}))
         await socket.close()
@@ -171,15 +171,15 @@ async def _serve(socket: WebSocket, room: Room, compute: Any, key: str, place: D
 
     def about() -> dict[str, Any]:
         """What belongs to the room."""
-        told: dict[str, Any] = {"token": key, "name": seat.name, "class": bool(room.code)}
-        told["titles"] = room.titles
-        told |= {"predicted": bool(seat.choices), "held": room.held}
+        facts: dict[str, Any] = {"token": key, "name": seat.name, "class": bool(room.code)}
+        facts["titles"] = room.titles
+        facts |= {"predicted": bool(seat.choices), "held": room.held}
         if room.code:
-            told |= {"questions": room.questions, "choices": seat.choices}
-            told["answers"] = room.answers() if room.revealed else None
+            facts |= {"questions": room.questions, "choices": seat.choices}
+            facts["answers"] = room.answers() if room.revealed else None
         else:
-            told |= {"scenarios": sorted(room.scenarios), "platforms": sorted(room.platforms)}
-        return told
+            facts |= {"scenarios": sorted(room.scenarios), "platforms": sorted(room.platforms)}
+        return facts
 
     async def clock() -> None:
         """Frames while it runs; the room's news at any time."""

@@ -36,13 +36,13 @@ from sim.platforms.own.files import Source, not_a_platform, pin, refresh, writte
 from sim.platforms.own.validation import wrong_choices
 from sim.platforms.platform import Platform
 from sim.schema.characters import printable
-from sim.schema.fields import InputError, Issue
+from sim.schema.fields import Complaints, InputError, refuse_all
 from sim.schema.layers import Layer
-from sim.schema.settings import Spot, merged, with_value
+from sim.schema.settings import merged, with_value
 from sim.schema.stack import Stack
 from sim.schema.text.document import Document, describe
 from sim.schema.text.paths import MISSING, names_below, value_at
-from sim.schema.text.validation import closest, given, one_of
+from sim.schema.text.validation import Spot, closest, given, one_of, option
 
 __all__ = [
     "Source", "ablated", "add", "blaming", "capabilities", "chain", "checked", "configure",
@@ -76,9 +76,7 @@ def add(
         expected = f"a new lower-case word, not one of {', '.join(taken)}"
         raise InputError(field="platform", found=repr(name), expected=expected)
     module = ModuleType(f"{__name__}.{name}", printable(title or name))
-    issues = wrong_choices(platform, name)
-    if issues:
-        raise InputError(issues=issues)
+    refuse_all(wrong_choices(platform, name))
     module.PLATFORM = checked(name, platform)  # type: ignore[attr-defined]
     module.EXTENDS = extends  # type: ignore[attr-defined]
     module.STACK = dict(stack or {})  # type: ignore[attr-defined]
@@ -153,8 +151,8 @@ def capabilities(names: Iterable[str]) -> tuple[str, ...]:
     )
     for name in wanted:
         if name not in ten:
-            found, near = f"the unknown capability {name!r}", closest(name, ten)
-            raise InputError(field="ablate", found=found, expected=one_of(ten), nearest=near)
+            found = f"the unknown capability {name!r}"
+            raise option("ablate").unknown(name, ten, found)
     return wanted
 
 
@@ -309,17 +307,14 @@ def configure(platform: Platform, settings: Mapping[str, Any], name: str = "") -
     A choice may also be another mechanism, by name, with or without fields:
     `rolling_updates: canary`, `rolling_updates: {mechanism: canary, pause_s: 60s}`. `name`: of the
     platform, for messages. All wrong settings are told at once, in one InputError."""
-    issues: list[Issue] = []
+    wrong = Complaints()
     for path, raw in settings.items():
         spot = Spot(Document(""), (f"{name}.{path}" if path and name else path or name,))
-        try:
+        with wrong.noted():
             capability, *steps = path.split(".")
             choice = _choice(platform, capability, steps, raw, spot)
             platform = replace(platform, **{capability: choice})
-        except InputError as error:
-            issues += error.issues
-    if issues:
-        raise InputError(issues=issues)
+    refuse_all(wrong)
     return platform
 
 

@@ -23,7 +23,7 @@ from sim.control.core.choices import (
     SelfHealer,
     Updater,
 )
-from sim.schema.fields import InputError, Issue
+from sim.schema.fields import Issue, refuse_all
 from sim.schema.stack import Stack
 from sim.schema.text.validation import closest, one_of
 
@@ -58,9 +58,7 @@ class Platform:
 
     def __new__(cls, *given: Any, **named: Any) -> Platform:
         """With a choice too few, or one that does not exist, InputError says which."""
-        issues = _not_ten(len(given), list(named))
-        if issues:
-            raise InputError(issues=issues)
+        refuse_all(_not_ten(len(given), list(named)))
         return super().__new__(cls)
 
     def __reduce__(self) -> tuple[type[Platform], tuple[Any, ...]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from textwrap import wrap
 from typing import Any, Generic, TypeVar
@@ -34,13 +35,13 @@ class StudyPage(Generic[T]):
     tables: Mapping[str, Callable[[T], list[dict[str, Any]]]] = field(default_factory=dict)
     others: Mapping[str, Text[T]] = field(default_factory=dict)
     wished: Mapping[str, Text[T]] = field(default_factory=dict)
-    draw: Callable[[T, Path], None] | None = None
+    picture: str = ""  # `module:function` that draws it, loaded when it is wanted
     noun: str = "report"
 
     @property
     def files(self) -> frozenset[str]:
         """All that a report may have."""
-        kinds = ("json", "md", *["png"] * (self.draw is not None))
+        kinds = ("json", "md", *["png"] * bool(self.picture))
         own = (f"{self.name}.{kind}" for kind in kinds)
         return frozenset([*own, *self.tables, *self.others, *self.wished])
 
@@ -60,9 +61,13 @@ class StudyPage(Generic[T]):
         for file, text in self.wished.items() if more else ():
             if wish := text(study):
                 makers[file] = partial(str, wish)
-        draws = more and self.draw is not None and drawable()
-        picture = {f"{self.name}.png": partial(self.draw, study)} if self.draw and draws else {}
+        draws = more and self.picture and drawable()
+        picture = {f"{self.name}.png": partial(self.draw, study)} if draws else {}
         return {**texts(makers), **picture}
+
+    def draw(self, study: T, path: Path) -> None:
+        module, _, function = self.picture.partition(":")
+        getattr(import_module(module), function)(study).savefig(path)
 
 
 def spoken(lines: Lines[T], most: int | None = None) -> Text[T]:

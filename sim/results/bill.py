@@ -6,8 +6,10 @@ can be set. Not in it: traffic out, NAT, public addresses, logs, registries, tax
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import fsum
+from types import MappingProxyType
 
 from sim.schema.stack import Stack
 
@@ -25,11 +27,12 @@ class MonthlyCost:
     volumes: float = 0.0
     managed: float = 0.0  # what a provider runs; of databases with their disks
     people: float = 0.0
+    requests: float = 0.0  # to queues without servers
 
     @property
     def total(self) -> float:
         platform = self.servers + self.control_plane + self.balancer
-        return platform + self.volumes + self.managed + self.people
+        return platform + self.volumes + self.managed + self.people + self.requests
 
 
 def monthly_cost(
@@ -38,10 +41,12 @@ def monthly_cost(
     control_plane_per_hour: float = 0.0,
     balancer_per_hour: float = 0.0,
     people_hours: float = 0.0,
+    jobs_per_s: Mapping[str, float] = MappingProxyType({}),
 ) -> MonthlyCost:
     """Of a stack on its platform; the rates are USD an hour, `people_hours` hours a month.
 
-    A volume for each database, and for each queue that writes to a disk."""
+    `jobs_per_s`: into each queue, of a run. A volume for each database, and for each queue that
+    writes to a disk."""
     prices, gib = stack.prices, stack.prices.volume / GIB
     volumes = [
         service
@@ -59,4 +64,8 @@ def monthly_cost(
         volumes=len(volumes) * gib * prices.volume_month,
         managed=rent * HOURS + disks * gib * prices.managed_month,
         people=people_hours * prices.work_hour,
+        requests=fsum(
+            jobs * stack.engine_of(queue).requests * prices.queue_request * HOURS * 3600.0
+            for queue, jobs in jobs_per_s.items()
+        ),
     )

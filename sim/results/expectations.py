@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 from sim.results.figures import FIGURES, METRICS, Figures, Unit, figure_at, lookup, total
 from sim.results.summary import Replication, mean_figures
-from sim.schema.fields import InputError, Issue, parse_duration, parse_ratio
-from sim.schema.text.validation import closest, one_of
+from sim.schema.fields import Complaints, InputError, parse_duration, parse_ratio, refuse_all
+from sim.schema.text.validation import closest, one_of, option
 
 FORM = "[p95] [PLATFORM.]METRIC<VALUE such as compose.downtime_s<60 or 'p95 jobs.lost<=10'"
 OVER = "mean, min, max, or a percentile over seeds such as p95"
@@ -103,12 +103,17 @@ def expectation(text: str, platforms: Collection[str] = (), field: str = "--expe
     if platform and platform not in platforms:
         expected, near = f"a platform that runs: {one_of(platforms)}", closest(platform, platforms)
         raise InputError(field=field, found=repr(platform), expected=expected, nearest=near)
-    if metric not in KNOWN:
-        near = closest(metric, KNOWN)
-        expected = "a figure of summary.json, such as downtime_s"
-        raise InputError(field=field, found=repr(metric), expected=expected, nearest=near)
+    figure_named(metric, field)
     bound = _bound(match["bound"].strip(), metric, field)
     return Expectation(text.strip(), platform, metric, match["relation"], bound, over)
+
+
+def figure_named(name: str, field: str) -> str:
+    """The name, if there is such a figure. Raises `InputError`."""
+    if name not in KNOWN:
+        expected = "a figure of summary.json, such as downtime_s"
+        raise option(field).error(repr(name), expected, closest(name, KNOWN))
+    return name
 
 
 def expectations(
@@ -116,14 +121,11 @@ def expectations(
 ) -> tuple[Expectation, ...]:
     """All of them, or an `InputError` that tells each that is wrong."""
     gates: list[Expectation] = []
-    issues: list[Issue] = []
+    wrong = Complaints()
     for text in texts:
-        try:
+        with wrong.noted():
             gates.append(expectation(text, platforms, field))
-        except InputError as error:
-            issues += error.issues
-    if issues:
-        raise InputError(issues=issues)
+    refuse_all(wrong)
     return tuple(gates)
 
 

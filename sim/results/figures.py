@@ -87,6 +87,11 @@ class Harm(NamedTuple):
     usual: bool = False  # some is there on any day: below `least` it is no harm
     decides: bool = True  # False: told beside the others
 
+    def in_words(self, amount: str, is_one: bool, is_more: bool = False) -> str:
+        """A difference: `3 fewer failed requests`."""
+        less, fewer = ("more", "more") if is_more else ("less", "fewer")
+        return self.says.format(amount, less=less, fewer=fewer, s="" if is_one else "s")
+
 
 class Latencies(Protocol):
     """Those of a run (`Recording`), or of several together."""

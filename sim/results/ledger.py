@@ -1,6 +1,6 @@
 """The ledger: everything that enters is accounted for, at every instant, per cause.
 
-The experiment checks it once a simulated minute and at the end of every run, not only in tests.
+The experiment checks it every five simulated minutes and at the end of a run, not only in tests.
 Two independent countings meet here: the running counters (`recording`, `gauge`) and the walk over
 the state (`books`). An engine that loses a request, grants a connection twice or invents CPU
 time cannot finish a run.
@@ -42,7 +42,7 @@ class LedgerError(AssertionError):
 
 class Closed(NamedTuple):
     """Rows of a recording that change no more: checked, and summed. A run of a month has 172,800
-    rows and 43,200 checks."""
+    rows and 8,640 checks."""
 
     rows: int = 0
     requests: tuple[int, ...] = (0,) * REQUEST_COLUMNS

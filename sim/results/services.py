@@ -46,10 +46,10 @@ def tables(run: Run) -> Figures:
     there are several."""
     queues = {name: by_cause(gauge, "lost", JOB_CAUSES) for name, gauge in run.queues.items()}
     caches = {name: looks(gauge) for name, gauge in run.caches.items()}
-    told: Figures = {"caches": caches} if caches else {}
-    told |= {"endpoints": endpoints(run)} if run.endpoints else {}
+    alone: Figures = {"caches": caches} if caches else {}
+    alone |= {"endpoints": endpoints(run)} if run.endpoints else {}
     if not run.services:
-        return told | ({"queues": queues} if len(queues) > 1 else {})
+        return alone | ({"queues": queues} if len(queues) > 1 else {})
     failed = {n: by_cause(gauge, "failed", REQUEST_CAUSES) for n, gauge in run.services.items()}
     return {
         "services": failed,
@@ -60,7 +60,7 @@ def tables(run: Run) -> Figures:
             for caller, row in run.callers.items()
         },
         "began_at": origin(run),
-        **told,
+        **alone,
     }
 
 
@@ -74,13 +74,13 @@ def looks(gauge: CacheGauge) -> Figures:
 def endpoints(run: Run) -> Figures:
     """Of each endpoint that users asked: how many, what became of them, and how long half and 95 %
     of the successes took at most, in seconds; null without a success."""
-    told: Figures = {}
+    table: Figures = {}
     counted = run.recording
     for name, row, bins in zip(
         run.endpoints, counted.endpoints, counted.endpoint_latency, strict=True
     ):
         if row[ARRIVED]:
-            told[name] = {
+            table[name] = {
                 "asked": int(row[ARRIVED]),
                 "succeeded": int(row[SUCCEEDED]),
                 "failed": dict(zip(REQUEST_CAUSES, row[FIRST_CAUSE:].tolist(), strict=True)),
@@ -89,7 +89,7 @@ def endpoints(run: Run) -> Figures:
                     for name, share in (("p50", 0.5), ("p95", 0.95))
                 },
             }
-    return told
+    return table
 
 
 def by_cause(gauge: ServiceGauge | QueueGauge, total: str, causes: Sequence[str]) -> Figures:
@@ -102,11 +102,11 @@ def by_cause(gauge: ServiceGauge | QueueGauge, total: str, causes: Sequence[str]
 def mean_tables(figures: Sequence[Figures]) -> Figures:
     """Those of several runs: means; it began where it did in most of them."""
     parts = [part for part in PARTS if part in figures[0]]
-    told: Figures = {part: mean_of([f[part] for f in figures]) for part in parts}
+    means: Figures = {part: mean_of([f[part] for f in figures]) for part in parts}
     places = [f["began_at"] for f in figures if "began_at" in f]
     if places:
-        told["began_at"] = max(dict.fromkeys(places), key=places.count)
-    return told
+        means["began_at"] = max(dict.fromkeys(places), key=places.count)
+    return means
 
 
 def mean_of(records: Sequence[Any]) -> Any:
@@ -192,10 +192,10 @@ def rows(platforms: Mapping[str, Figures]) -> dict[str, list[tuple[str, tuple[st
 
 
 def _lines(
-    sides: Sequence[Mapping[str, Any]], told: Callable[[Mapping[str, Any] | None], str]
+    sides: Sequence[Mapping[str, Any]], show: Callable[[Mapping[str, Any] | None], str]
 ) -> list[tuple[str, tuple[str, ...]]]:
     names = dict.fromkeys(name for side in sides for name in side)
-    return [(name, tuple(told(side.get(name)) for side in sides)) for name in names]
+    return [(name, tuple(show(side.get(name)) for side in sides)) for name in names]
 
 
 def queue_cell(counts: Mapping[str, Any] | None) -> str:

@@ -115,13 +115,16 @@ def intervals(replications: Sequence[Replication]) -> dict[str, list[float]]:
 
     Not for latency percentiles (they are no means) nor for figures that some run lacks.
     """
-    found = {}
+    spans = {}
     for path in METRICS:
         figure = figure_at(path)
         values = [lookup(r.figures, path) for r in replications]
-        if figure.pooled is not None or None in values:
-            continue
-        low, high = bounds([float(value) for value in values])
-        top = 1.0 if figure.unit is Unit.SHARE else high
-        found[path] = [max(0.0, low), min(high, top)]
-    return found
+        if figure.pooled is None and None not in values:
+            spans[path] = list(possible(figure, bounds([float(value) for value in values])))
+    return spans
+
+
+def possible(figure: Figure, span: tuple[float, float]) -> tuple[float, float]:
+    """Bounds of a figure, cut: not below 0, a share not above 1."""
+    low, high = span
+    return max(0.0, low), min(high, 1.0) if figure.unit is Unit.SHARE else high

@@ -24,12 +24,17 @@ def evaluate(claims: Iterable[Claim], platforms: Mapping[str, Figures]) -> list[
     ]
 
 
+def within(measured: float | None, low: float | None, high: float | None) -> bool:
+    """Is a figure between its bounds? One that does not exist is nowhere."""
+    return (
+        measured is not None
+        and (low is None or low <= measured)
+        and (high is None or measured <= high)
+    )
+
+
 def _row(claim: Claim, figures: Figures) -> dict[str, Any]:
     measured = lookup(figures, claim.metric)
-    holds = measured is not None and (
-        (claim.low is None or claim.low <= measured)
-        and (claim.high is None or measured <= claim.high)
-    )
     return {
         "id": claim.id,
         "says": claim.says,
@@ -38,5 +43,5 @@ def _row(claim: Claim, figures: Figures) -> dict[str, Any]:
         "low": claim.low,
         "high": claim.high,
         "measured": measured,
-        "holds": holds,
+        "holds": within(measured, claim.low, claim.high),
     }

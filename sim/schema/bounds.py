@@ -43,3 +43,4 @@ RATIO = Bounds(0.0, 1e6, "1000000")
 DEVIATION = Bounds(0.0, 100.0, "100")  # of a law, in means
 MONEY = Bounds(0.0, 1e9, "1000000000")
 FIGURE = Bounds(-1e15, 1e15, "1e15")  # what a claim or a goal says of one of summary.json
+SENTINELS = Bounds(1, 3, "3")  # there are as many

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 from sim.constants import facts
 from sim.constants.facts import Fact, default
+from sim.schema import bounds
 from sim.schema.fields import (
     Count,
     Duration,
@@ -17,6 +18,7 @@ from sim.schema.fields import (
     Ratio,
     Record,
     Span,
+    at_most,
 )
 
 
@@ -44,23 +46,27 @@ class Backup(Record):
 
 
 class Replica(Record):
-    """A database that has what another one has, a moment later (asynchronous streaming)."""
+    """A database or a queue (Redis) that has what another one has, a moment later: asynchronous
+    replication."""
 
     primary: Name = "postgres"
-    # how old its rows are when the primary dies: what is younger is lost with it; 0s: synchronous
+    # how old what it has is when the primary dies: what is younger is lost with it; 0s: synchronous
     lag: LawSpec = LawSpec(law="lognormal", mean=0.1, cv=1.0)  # chosen: 10 ms to seconds
 
 
 class Failover(Record):
     """Who notices that a primary is gone, and promotes a replica in its place."""
 
-    by: Literal["patroni", "managed"] = "patroni"
-    ttl: Span = default(facts.FAILOVER_TTL)
+    by: Literal["patroni", "managed", "sentinel"] = "patroni"  # sentinel: of Redis, nobody else
+    ttl: Span = default(facts.FAILOVER_TTL)  # Sentinel: down-after-milliseconds, 30000 too
     loop_wait: Span = default(facts.FAILOVER_LOOP)
     # until connections reach the new primary: from the decision; of a managed one, from the failure
     # (null: as measured, as published: control/self_healing/failover.py)
     takes: LawSpec | None = None
     fails: Fraction = default(facts.FAILOVER_FAILS)  # of failovers; then a person has to do it
+    # Sentinel, of which three stand on the first servers, one after the other
+    quorum: Annotated[Positive, at_most(bounds.SENTINELS)] = default(facts.SENTINEL_QUORUM)
+    timeout: Span = default(facts.SENTINEL_TIMEOUT)
 
 
 class Size(NamedTuple):
@@ -82,6 +88,7 @@ SIZES = {
     "cache.t4g.micro": Size(2.0, 512 * 1024**2, facts.CACHE_MICRO),
     "cache.t4g.small": Size(2.0, 1403 * 1024**2, facts.CACHE_SMALL),
     "cache.t4g.medium": Size(2.0, 3164 * 1024**2, facts.CACHE_MEDIUM),
+    "sqs": Size(1.0, 1024**3, facts.SQS_IDLE, 1),  # of which nobody can say how large it is
     "mq.m5.large": Size(2.0, 8 * 1024**3, facts.BROKER, 3),
 }
 

@@ -14,7 +14,7 @@ from sim.constants import facts
 from sim.constants.facts import Fact
 
 EngineName = Literal[
-    "postgres", "mysql", "mariadb", "mongodb", "sqlserver", "redis", "rabbitmq"
+    "postgres", "mysql", "mariadb", "mongodb", "sqlserver", "redis", "rabbitmq", "sqs"
 ]  # fmt: skip
 # what else a file may call a role
 ROLE_NAMES = {"database": "postgres", "queue": "redis"}
@@ -26,7 +26,9 @@ class Engine:
     not have; `jobs`: of fields of a worker's `job` that takes from it; `by_connection`: whether
     what a worker has not acknowledged comes back when its connection ends (AMQP 0-9-1); `full`:
     how a database says that it has no connection left; `rented`: of a managed one the size of which
-    nothing is said."""
+    nothing is said; `machine`: whether it is one at all, which may fail, or has to be replaced; a
+    service of a region has none. Such a one is asked over HTTP, hears nothing of a try that fails,
+    and is paid for by `requests`, so many a job."""
 
     title: str
     role: str
@@ -36,6 +38,8 @@ class Engine:
     by_connection: bool = False
     full: str = ""
     rented: str = "db.t4g.small"  # the size of a managed one
+    machine: bool = True
+    requests: int = 0
 
 
 def _database(title: str, slots: Fact[int], connect: Fact[float], full: str) -> Engine:
@@ -66,12 +70,12 @@ ENGINES: Mapping[str, Engine] = {
     "sqlserver": _database(
         "SQL Server", facts.SQLSERVER_MAX_CONNECTIONS, facts.SQLSERVER_CONNECT, "error 17809"
     ),
-    "redis": Engine("Redis", "redis", rented="cache.t4g.small"),
+    "redis": Engine("Redis", "redis", unread=("latency",), rented="cache.t4g.small"),
     "rabbitmq": Engine(
         "RabbitMQ",
         "redis",
         defaults={"persistence": "durable"},
-        unread=("maxmemory", "eviction", "empty_size"),
+        unread=("maxmemory", "eviction", "empty_size", "follows", "failover", "latency"),
         jobs={
             "redelivery": facts.RABBITMQ_SILENCE,
             "redelivery_look": facts.RABBITMQ_LOOK,
@@ -81,11 +85,33 @@ ENGINES: Mapping[str, Engine] = {
         by_connection=True,
         rented="mq.m5.large",
     ),
+    # Amazon, July 2012, in Borhan Uddin, He, Sion: Cloud Performance Benchmark Series, SQS, 0.6: 16
+    # ms to send 1 KB (its spread is chosen). Sent, received, deleted by a request each: no batches
+    "sqs": Engine(
+        "Amazon SQS",
+        "redis",
+        defaults={
+            "persistence": "durable",
+            "managed": {},
+            "latency": {"lognormal": {"mean": "16ms", "cv": 1}},
+        },
+        unread=("maxmemory", "eviction", "empty_size", "follows", "failover"),
+        jobs={
+            "delivery": facts.SQS_DELIVERY,
+            "redelivery_from": facts.SQS_FROM,
+            "redelivery": facts.SQS_VISIBILITY,
+            "max_stalled": facts.SQS_RECEIVES,
+        },
+        rented="sqs",
+        machine=False,
+        requests=3,
+    ),
 }
 # how a queue is kept on disk, in the words of the engines that have it
 PERSISTENCE = {
     "redis": ("none", "rdb", "aof_everysec", "aof_always"),
     "rabbitmq": ("none", "durable"),
+    "sqs": ("durable",),
 }
 
 

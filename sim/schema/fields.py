@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, NoReturn, TypeGuard
 
@@ -79,6 +80,33 @@ class InputError(Exception):
         return [f"InputError: {line}" for line in str(self).splitlines()]
 
 
+def refuse_all(issues: Iterable[Issue]) -> None:
+    """Raise one `InputError` that tells all of them, if there are any."""
+    told = tuple(issues)
+    if told:
+        raise InputError(issues=told)
+
+
+class Complaints(list[Issue]):
+    """What is wrong with several things, each looked at on its own: told together."""
+
+    @contextmanager
+    def noted(self) -> Iterator[None]:
+        """An `InputError` of the body is kept."""
+        try:
+            yield
+        except InputError as error:
+            self += error.issues
+
+
+def why_not(attempt: Callable[[], object]) -> str:
+    """What is wrong first with what is tried; empty if nothing is."""
+    complaints = Complaints()
+    with complaints.noted():
+        attempt()
+    return str(complaints[0]) if complaints else ""
+
+
 class Record(BaseModel):
     """A frozen record of parameters: no logic, no unknown fields, no infinities."""
 
@@ -87,11 +115,8 @@ class Record(BaseModel):
 
 def refuse(expected: str, nearest: str = "") -> NoReturn:
     """Stop validation of one value, saying what would do."""
-    raise PydanticCustomError("unit", "expected {expected}", _ctx(expected, nearest))
-
-
-def _ctx(expected: str, nearest: str) -> dict[str, Any]:
-    return {"expected": expected, "nearest": nearest}
+    context: dict[str, Any] = {"expected": expected, "nearest": nearest}
+    raise PydanticCustomError("unit", "expected {expected}", context)
 
 
 # --- parsers: text to number; they raise ValueError(expected) for what they cannot read -----------
@@ -256,13 +281,19 @@ def _bytes_hint(match: re.Match[str]) -> str:
 
 
 def _read_count(value: Any) -> int:
-    if isinstance(value, str) and re.fullmatch(r"\d{1,18}", value.strip()):
-        value = int(value)
     if isinstance(value, float) and value.is_integer():
         value = int(value)
+    number = _whole(value, r"\d{1,18}", COUNT)
+    _within(number, COUNT, bounds.COUNT)
+    return number
+
+
+def _whole(value: Any, written: str, expected: str) -> int:
+    """A whole number, or a text of the pattern `written`."""
+    if isinstance(value, str) and re.fullmatch(written, value.strip()):
+        return int(value)
     if isinstance(value, bool) or not isinstance(value, int):
-        refuse(COUNT)
-    _within(value, COUNT, bounds.COUNT)
+        refuse(expected)
     return value
 
 
@@ -276,7 +307,7 @@ def _read_amount(value: Any) -> int | float:
     if not is_number(value):
         refuse(AMOUNT)
     if isinstance(value, float) and value > 1:
-        refuse(AMOUNT, f"{value:g}%" if value <= 100 else "")
+        refuse(AMOUNT, _as_percent(value))
     _within(value, AMOUNT, bounds.COUNT)
     return value
 
@@ -284,60 +315,32 @@ def _read_amount(value: Any) -> int | float:
 def _read_priority(value: Any) -> int:
     """What a PriorityClass of one's own may say; more is the system's (kubernetes/kubernetes
     pkg/apis/scheduling/types.go HighestUserDefinablePriority)."""
-    if isinstance(value, str) and re.fullmatch(r"-?\d{1,18}", value.strip()):
-        value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int):
+    number = _whole(value, r"-?\d{1,18}", PRIORITY)
+    if not LEAST_PRIORITY <= number <= MOST_PRIORITY:
         refuse(PRIORITY)
-    if not LEAST_PRIORITY <= value <= MOST_PRIORITY:
-        refuse(PRIORITY)
-    return value
+    return number
 
 
-def _in_share(value: float) -> float:
-    if value > 1:
-        refuse(FRACTION, f"{value:g}%" if value <= 100 else "")
-    return value
+def _where(
+    fits: Callable[[Any], bool], expected: str, nearest: Callable[[Any], str] = lambda _: ""
+) -> AfterValidator:
+    """A value that a rule admits; `nearest`: what one that it does not may have meant."""
 
-
-def _in_ports(value: int) -> int:
-    if not 1 <= value <= 65535:
-        refuse(PORT)
-    return value
-
-
-def _at_least_one(value: int) -> int:
-    if value < 1:
-        refuse("a whole number of at least 1")
-    return value
-
-
-def _above_zero(value: float) -> float:
-    if value <= 0:
-        refuse("more than 0")
-    return value
-
-
-def _at_least_a_percent(value: float) -> float:
-    if value < 0.01:  # autoscaling/v2 types.go: averageUtilization is an int32 above 0
-        refuse("at least 1%, since autoscalers count in whole percents")
-    return value
-
-
-def at_most(within: Bounds) -> AfterValidator:
-    """The validator of a measure with a tighter upper bound than its kind has."""
-
-    def read(value: float) -> float:
-        if value > within.most:
-            refuse(within.excess(value))
+    def read(value: Any) -> Any:
+        if not fits(value):
+            refuse(expected, nearest(value))
         return value
 
     return AfterValidator(read)
 
 
-def _as_period(value: float) -> float:
-    if value < bounds.PERIOD.least:
-        refuse(f"a period of at least {bounds.PERIOD.least:g}s")
-    return value
+def at_most(within: Bounds) -> AfterValidator:
+    """The validator of a measure with a tighter upper bound than its kind has."""
+    return _where(lambda value: value <= within.most, within.excess(math.inf))
+
+
+def _as_percent(value: float) -> str:
+    return f"{value:g}%" if value <= 100 else ""
 
 
 def _read_text(value: Any) -> str:
@@ -353,12 +356,6 @@ def _read_text(value: Any) -> str:
 
 def _on_one_line(value: str) -> str:
     return " ".join(value.split()) if "\n" in value or "\t" in value else value
-
-
-def _not_empty(value: str) -> str:
-    if not value.strip():
-        refuse("text that is not empty")
-    return value
 
 
 def _read_figure(value: Any) -> float:
@@ -390,35 +387,40 @@ Text = Annotated[str, BeforeValidator(_read_text)]  # what people read
 Line = Annotated[Text, AfterValidator(_on_one_line)]
 Files = Annotated[list[Text], BeforeValidator(_read_files)]  # paths
 Note = Annotated[str, AfterValidator(printable)]  # ours, with words of somebody's in it
-Title = Annotated[Line, AfterValidator(_not_empty)]
+Title = Annotated[Line, _where(str.strip, "text that is not empty")]
 # seconds
 Duration = Annotated[
     float, _measure(parse_duration, DURATION, bounds.DURATION, bare=False, unit="s")
 ]
-Span = Annotated[Duration, AfterValidator(_above_zero)]  # a duration that cannot be 0
+_ABOVE_ZERO = _where(lambda number: number > 0, "more than 0")
+Span = Annotated[Duration, _ABOVE_ZERO]  # a duration that cannot be 0
 Horizon = Annotated[Span, at_most(bounds.HORIZON)]
-Interval = Annotated[Duration, AfterValidator(_as_period)]  # something looks once in it
+_PERIOD = f"a period of at least {bounds.PERIOD.least:g}s"
+# something looks once in it
+Interval = Annotated[Duration, _where(lambda seconds: seconds >= bounds.PERIOD.least, _PERIOD)]
 # requests per second
 Rate = Annotated[float, _measure(parse_rate, RATE, bounds.RATE, bare=False, unit="/s")]
 Bytes = Annotated[int, BeforeValidator(_read_bytes)]
 Cores = Annotated[float, _measure(parse_cores, CORES, bounds.CORES, bare=True, unit="")]
-CoresAtMost = Annotated[Cores, AfterValidator(_above_zero)]  # a limit, which cannot be 0
+CoresAtMost = Annotated[Cores, _ABOVE_ZERO]  # a limit, which cannot be 0
 Ratio = Annotated[float, _measure(parse_ratio, RATIO, bounds.RATIO, bare=True, unit="")]
-Factor = Annotated[Ratio, AfterValidator(_above_zero)]
-Fraction = Annotated[Ratio, AfterValidator(_in_share)]
-Utilisation = Annotated[Ratio, AfterValidator(_at_least_a_percent)]  # a target
+Factor = Annotated[Ratio, _ABOVE_ZERO]
+Fraction = Annotated[Ratio, _where(lambda share: share <= 1, FRACTION, _as_percent)]
+# a target; autoscaling/v2 types.go: averageUtilization is an int32 above 0
+_WHOLE_PERCENT = "at least 1%, since autoscalers count in whole percents"
+Utilisation = Annotated[Ratio, _where(lambda target: target >= 0.01, _WHOLE_PERCENT)]
 Amount = Annotated[int | float, BeforeValidator(_read_amount)]  # int: so many; float: a share
 # US dollars
 Money = Annotated[float, _measure(parse_ratio, MONEY, bounds.MONEY, bare=True, unit="")]
 Count = Annotated[int, BeforeValidator(_read_count)]
-Positive = Annotated[Count, AfterValidator(_at_least_one)]
+Positive = Annotated[Count, _where(lambda n: n >= 1, "a whole number of at least 1")]
 MOST = at_most(bounds.FLEET)
 Fleet = Annotated[Count, MOST]  # so many replicas or servers
 Crew = Annotated[Positive, at_most(bounds.PEOPLE)]  # people on call
 Tries = Annotated[Positive, at_most(bounds.TRIES)]  # of one call or job
 Limit = Annotated[float, BeforeValidator(_read_figure)]  # a bound on one of summary.json
 Priority = Annotated[int, BeforeValidator(_read_priority)]
-Port = Annotated[int, AfterValidator(_in_ports), BeforeValidator(_read_count)]
+Port = Annotated[int, _where(lambda port: 1 <= port <= 65535, PORT), BeforeValidator(_read_count)]
 Name = Annotated[str, BeforeValidator(_read_name)]
 Asked = Annotated[str, BeforeValidator(_read_asked)]  # by users
 Label = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]  # ids such as S1a

@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, get_args
 
 from sim.constants.facts import Fact
-from sim.schema.fields import InputError
+from sim.schema.fields import InputError, refuse_all
 from sim.schema.scenario import Scenario
-from sim.schema.settings import PlacedSettings, Spot, apply_settings, merged, split_settings
+from sim.schema.settings import PlacedSettings, apply_settings, merged, split_settings
 from sim.schema.stack import Role, Stack
 from sim.schema.stack_checks import server_issues, stack_issues
 from sim.schema.text.document import Document
 from sim.schema.text.paths import value_at
-from sim.schema.text.validation import closest, one_of
+from sim.schema.text.validation import Spot
 
 
 class AtLeast(NamedTuple):
@@ -85,13 +85,26 @@ def patched_stack(
         if i == len(sources) - by_hand:
             stack = within_limits(stack, top.sized)
         own = split_settings(source.settings).stack
-        stack = apply_settings(stack, own, source.document, source.at, "stack")
+        told = apply_settings(stack, own, source.document, source.at, "stack")
+        stack = as_new_engines_say(stack, told)
     if by_hand == 0:
         stack = within_limits(stack, top.sized)
-    issues = list(stack_issues(stack, blamed, top.scales, top.sized))
-    if issues:
-        raise InputError(issues=issues)
+    refuse_all(stack_issues(stack, blamed, top.scales, top.sized))
     return stack
+
+
+def as_new_engines_say(before: Stack, stack: Stack) -> Stack:
+    """A queue or a database that is another program from now on: what nobody has set together with
+    that is as the new one has it."""
+    defaults = {
+        f"services.{name}.{field}": value
+        for name, service in stack.services.items()
+        if service.program and name in before.services
+        if service.engine != before.services[name].engine
+        for field, value in service.program.defaults.items()
+        if getattr(service, field) == getattr(before.services[name], field)
+    }
+    return apply_settings(stack, defaults, stack.name)
 
 
 def within_limits(stack: Stack, sized: bool = False) -> Stack:
@@ -128,15 +141,12 @@ def check_stack(stack: Stack, document: Document | None = None) -> None:
             known = {(issue.found, issue.expected) for issue in issues}
             extra = stack_issues(patched, document)
             issues += [issue for issue in extra if (issue.found, issue.expected) not in known]
-    if issues:
-        raise InputError(issues=issues)
+    refuse_all(issues)
 
 
 def check_quota(stack: Stack) -> None:
     """Raise InputError for more servers at second 0 than the provider lends."""
-    issues = list(server_issues(stack, Document(stack.name)))
-    if issues:
-        raise InputError(issues=issues)
+    refuse_all(server_issues(stack, Document(stack.name)))
 
 
 def layered(stack: Stack, layers: Sequence[Layer], document: Document | None = None) -> Stack:
@@ -163,9 +173,9 @@ def _with_settings(stack: Stack, layer: Layer) -> Stack:
         if steps[0] == "services":
             role: Any = steps[1] if len(steps) > 1 else ""
             if role not in get_args(Role):
+                spot = Spot(document, (*at, path))
                 found = f"{role!r}, which is no role"
-                expected, near = one_of(get_args(Role)), closest(role, get_args(Role))
-                raise document.error((*at, path), found, expected, near)
+                raise spot.unknown(role, get_args(Role), found)
             playing = stack.playing(role)
             names = [n for n in playing if stack.services[n].is_as_its_role("".join(steps[2:3]))]
             paths = [".".join(("services", name, *steps[2:])) for name in names]

@@ -49,9 +49,9 @@ class PacketLoss(Sides):
 
 
 class Latency(Sides):
-    """Round trips of calls and queries between two sides are longer for a while; within a zone that
-    is named on both sides, and everywhere where none is named. Users' round trips are not counted:
-    `internet` and `control_plane` are no sides of it."""
+    """Round trips between two sides are longer for a while; within a zone that is named on both
+    sides, and between all servers where none is named. `internet`: users' own; `control_plane` is
+    no side of it."""
 
     round_trip: LawSpec
     side: list[Name] = []

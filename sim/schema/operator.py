@@ -17,6 +17,8 @@ from sim.schema.fields import (
     Record,
 )
 
+DAY_S = 86_400.0
+
 
 class Step(Record):
     """One step of a runbook: what the operator does and how long it takes."""
@@ -33,6 +35,12 @@ class Night(Record):
     acknowledge: LawSpec = LawSpec()
     missed_page: Fraction = 0.0
     mistake: Fraction = 0.0
+
+    def includes(self, t_s: float) -> bool:
+        """Is this time, from any midnight on, within [begins, ends)? A night may pass midnight;
+        equal ends: never."""
+        t, begin, end = (x % DAY_S for x in (t_s, self.begins, self.ends))
+        return begin <= t < end if begin <= end else t >= begin or t < end
 
 
 class Alarm(Record):
@@ -88,3 +96,7 @@ class Operator(Record):
     habits: Habits = Habits()
     night: Night | None = None  # None: as by day
     runbooks: dict[Name, list[Step]] = {}
+
+    def night_at(self, t_s: float) -> Night | None:
+        """What holds beside her days at this time, if it is night."""
+        return self.night if self.night is not None and self.night.includes(t_s) else None

@@ -9,18 +9,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 from pydantic import ValidationError
 
-from sim.schema.fields import InputError, Issue
+from sim.schema.fields import InputError, Issue, refuse_all
 from sim.schema.scenario import Claim, ConfigPush, Event, Scenario
-from sim.schema.settings import Spot, split_settings, with_value
+from sim.schema.settings import split_settings, with_value
 from sim.schema.stack import Role, Service, Stack
 from sim.schema.stack_checks import resolve
 from sim.schema.story_checks import mix_issues
 from sim.schema.text.document import Document, Key, Path_
-from sim.schema.text.validation import closest, given, issues_of, one_of
+from sim.schema.text.validation import Spot, closest, given, issues_of, one_of
 from sim.schema.traffic import Traffic
 
 KEEPS: dict[str, tuple[Role, ...]] = {  # events, and the roles that have what they are about
@@ -28,7 +28,7 @@ KEEPS: dict[str, tuple[Role, ...]] = {  # events, and the roles that have what t
     "data_deleted": ("postgres",),
     "disk_full": ("postgres", "redis"),
     "lock": ("postgres",),
-    "failover": ("postgres",),
+    "failover": ("postgres", "redis"),
     "cache_flush": ("cache",),
 }
 # what a process that runs can read anew; the rest it reads when it starts
@@ -36,7 +36,7 @@ READ_WHILE_RUNNING = (
     "concurrency", "shed", "cancel_abandoned", "cpu.demand", "database.demand", "database.pool",
     "database.checkout_timeout", "push.share", "push.timeout",
 )  # fmt: skip
-NOWHERE = Spot(Document(""), ())  # of what was checked when it was read
+NOWHERE = Spot(Document(""))  # of what was checked when it was read
 
 SHORTEST_THOUGHT_S = 0.01  # or who is refused at once would ask for ever at one instant
 
@@ -44,99 +44,102 @@ SHORTEST_THOUGHT_S = 0.01  # or who is refused at once would ask for ever at one
 def scenario_issues(scenario: Scenario, stack: Stack, document: Document) -> Iterator[Issue]:
     """Everything in a scenario that does not fit together or does not fit this stack. Which
     platforms, servers and figures there are is not known here (`sim.library.scenarios`)."""
-    yield from _traffic_issues(scenario.traffic, scenario.horizon, document)
-    yield from mix_issues(scenario.traffic.mix, stack, ("traffic", "mix"), document)
-    yield from _event_issues(scenario, stack, document)
-    base = claims_path(scenario)
+    root = Spot(document)
+    yield from _traffic_issues(scenario.traffic, scenario.horizon, root.down("traffic"))
+    yield from mix_issues(scenario.traffic.mix, stack, root.down("traffic", "mix"))
+    for i, event in enumerate(scenario.events):
+        at = root.down(*in_force(scenario, "events"), i)
+        yield from event_issues(event, scenario, stack, at)
     for i, claim in enumerate(scenario.claims):
-        yield from _claim_bounds(claim, (*base, i), document)
+        yield from _claim_bounds(claim, root.down(*in_force(scenario, "claims"), i))
     if not scenario.platforms:
-        yield document.issue(("platforms",), "an empty list", "at least one platform")
+        yield root.down("platforms").issue("an empty list", "at least one platform")
     if scenario.slo.down_below > scenario.slo.success:
         found = f"down_below {scenario.slo.down_below:g} above success {scenario.slo.success:g}"
-        yield document.issue(("slo", "down_below"), found, "down_below <= success")
+        yield root.down("slo", "down_below").issue(found, "down_below <= success")
 
 
-def _traffic_issues(traffic: Traffic, horizon: float, document: Document) -> Iterator[Issue]:
+def _traffic_issues(traffic: Traffic, horizon: float, at: Spot) -> Iterator[Issue]:
     ways = ("rate", "points", "trace", "users")
     chosen = [name for name in ways if getattr(traffic, name) not in (None, [])]
     if len(chosen) != 1:
         found = " and ".join(chosen) or "none of rate, points, trace and users"
-        yield document.issue(("traffic",), found, "exactly one of rate, points, trace and users")
+        yield at.issue(found, "exactly one of rate, points, trace and users")
     think = traffic.think
-    if (think is None) != (traffic.users is None):
+    for i, point in enumerate(traffic.points):
+        if (point.rate is None) == (point.users is None):
+            found = "neither" if point.rate is None else "both"
+            yield at.down("points", i).issue(found, "exactly one of rate and users")
+    kinds = {point.rate is None for point in traffic.points}
+    if len(kinds) > 1:
+        found = "rates and users"
+        yield at.down("points").issue(found, "points of one kind")
+    elif (think is None) == (traffic.users is not None or kinds == {True}):
         found = "users without think" if think is None else "think without users"
-        yield document.issue(("traffic",), found, "both of users and think, or none of them")
+        yield at.issue(found, "both of users and think, or none of them")
     elif think is not None and think.mean < SHORTEST_THOUGHT_S:
         found, least = f"a mean of {think.mean:g}s", f"{SHORTEST_THOUGHT_S:g}s"
-        yield document.issue(("traffic", "think"), found, f"at least {least} between two requests")
+        yield at.down("think").issue(found, f"at least {least} between two requests")
     for i, (point, after) in enumerate(pairwise(traffic.points), start=1):
         if after.at <= point.at:
             found = f"a point at {after.at:g}s after one at {point.at:g}s"
-            yield document.issue(("traffic", "points", i, "at"), found, "points in order of time")
+            yield at.down("points", i, "at").issue(found, "points in order of time")
         elif after.at < point.at + point.ramp:
             later_s = after.at - point.at
             found = f"a ramp of {point.ramp:g}s with the next point {later_s:g}s later"
-            yield document.issue(("traffic", "points", i - 1, "ramp"), found, "a shorter ramp")
+            yield at.down("points", i - 1, "ramp").issue(found, "a shorter ramp")
     for i, point in enumerate(traffic.points):
         if point.at >= horizon:
             found = f"{point.at:g}s with a horizon of {horizon:g}s"
-            yield document.issue(("traffic", "points", i, "at"), found, "a time before the horizon")
+            yield at.down("points", i, "at").issue(found, "a time before the horizon")
 
 
-def _event_issues(scenario: Scenario, stack: Stack, document: Document) -> Iterator[Issue]:
-    for i, event in enumerate(scenario.events):
-        yield from event_issues(event, (*_events_path(scenario), i), scenario, stack, document)
+def in_force(scenario: Scenario, field: Literal["events", "claims"]) -> Path_:
+    """Where its events, or its claims, stand: in the chosen variant, if that has its own."""
+    variant = scenario.variant
+    if variant and getattr(scenario.variants[variant], field) is not None:
+        return ("variants", variant, field)
+    return (field,)
 
 
-def _events_path(scenario: Scenario) -> tuple[Key, ...]:
-    """Where the events in force stand: in the chosen variant, if it has its own."""
-    if scenario.variant and scenario.variants[scenario.variant].events is not None:
-        return ("variants", scenario.variant, "events")
-    return ("events",)
-
-
-def event_issues(
-    event: Event, at: Path_, scenario: Scenario, stack: Stack, document: Document
-) -> Iterator[Issue]:
-    """What does not fit in one event, which stands at the path `at` of the document. How many
-    servers there are at its time a run alone knows."""
-    if event.traffic is not None and scenario.traffic.users is not None:
+def event_issues(event: Event, scenario: Scenario, stack: Stack, at: Spot) -> Iterator[Issue]:
+    """What does not fit in one event. How many servers there are at its time a run alone knows."""
+    if event.traffic is not None and scenario.traffic.returns:
         found = "another rate for users who come back"
         expected = "it where traffic has a rate: how often these ask is what they meet"
-        yield document.issue((*at, "traffic"), found, expected, key=True)
+        yield at.down("traffic").issue(found, expected, key=True)
     if event.at >= scenario.horizon:
         found = f"{event.at:g}s with a horizon of {scenario.horizon:g}s"
-        yield document.issue((*at, "at"), found, "a time before the horizon")
+        yield at.down("at").issue(found, "a time before the horizon")
     kinds = [name for name in Event.model_fields if name != "at"]
     chosen = [kind for kind in kinds if getattr(event, kind) is not None]
     if len(chosen) != 1:
         found = " and ".join(chosen) or "no kind of event"
-        yield document.issue(at, found, f"exactly one of {', '.join(kinds)}")
+        yield at.issue(found, f"exactly one of {', '.join(kinds)}")
         return
     settings = split_settings(scenario.set).stack
     added = {path.removeprefix("services.") for path in settings}  # whole services, by name
     for path, name in [p for p in _named_services(event, chosen[0]) if p[1] not in added]:
-        yield from _unknown_service(stack, name, (*at, *path), document)
-        yield from _whose(stack, name, event, (*at, *path), document)
+        yield from _unknown_service(stack, name, at.down(*path))
+        yield from _whose(stack, name, event, at.down(*path))
     if event.config is not None and all(
         name in stack.services or stack.playing(name)  # type: ignore[arg-type]
         for name in event.config.services
     ):
-        yield from _config_issues(event.config, stack, at, document)
-    yield from _zone_issues(event, settings, stack, at, document)
+        yield from _config_issues(event.config, stack, at.down("config"))
+    yield from _zone_issues(event, settings, stack, at)
     if chosen[0] in KEEPS:
-        yield from _keeps_nothing(stack, event, chosen[0], at, document)
+        yield from _keeps_nothing(stack, event, chosen[0], at)
     databases = [name for name in stack.playing("postgres") if not stack.services[name].follows]
     if event.failover is not None and all("." in name for name in added):
-        yield from _follows_nobody(stack, event.failover.service, at, document)
+        yield from _follows_nobody(stack, event.failover.service, at)
     if event.rotate_secret is not None and len(databases) > 1:
         found = f"a rotation on a stack with {len(databases)} databases ({', '.join(databases)})"
         expected = "a stack with one: whose password is whose is not simulated"
-        yield document.issue((*at, "rotate_secret"), found, expected)
+        yield at.down("rotate_secret").issue(found, expected)
     change = event.external
     if change and change.state == "up" and change.latency is None and change.errors is None:
-        yield document.issue((*at, "external"), "no change", "latency, errors, or another state")
+        yield at.down("external").issue("no change", "latency, errors, or another state")
 
 
 def with_config(service: Service, config: Mapping[str, Any], spot: Spot = NOWHERE) -> Service:
@@ -147,24 +150,21 @@ def with_config(service: Service, config: Mapping[str, Any], spot: Spot = NOWHER
     return service
 
 
-def _config_issues(
-    config: ConfigPush, stack: Stack, at: Path_, document: Document
-) -> Iterator[Issue]:
-    spot = Spot(document, (*at, "config", "set"))
+def _config_issues(config: ConfigPush, stack: Stack, at: Spot) -> Iterator[Issue]:
     for path in config.set if not config.latent else ():
         if path not in READ_WHILE_RUNNING:
             expected = f"{one_of(READ_WHILE_RUNNING)}; or `latent: true`: read at the next start"
-            yield document.issue((*spot.path, path), path, expected)
+            yield at.down("set", path).issue(path, expected)
             return
     if config.halts and not config.stage:
         found, expected = "halts without a stage", "`stage`: how long the first replica is watched"
-        yield document.issue((*at, "config", "halts"), found, expected)
+        yield at.down("halts").issue(found, expected)
     if not (config.errors or config.crash or config.set):
         found = "a configuration that changes nothing"
-        yield document.issue((*at, "config"), found, "one of errors, crash, set")
+        yield at.issue(found, "one of errors, crash, set")
     for name in config.services:
         try:
-            with_config(stack.services[resolve(stack, name)], config.set, spot)
+            with_config(stack.services[resolve(stack, name)], config.set, at.down("set"))
         except InputError as error:
             yield from error.issues
             return
@@ -185,9 +185,10 @@ def server_issues(
         least = min(servers, key=lambda name: servers[name], default="")
         if number is not None and least and number >= servers[least] + rented:
             count = servers[least] + rented
-            path = (*_events_path(scenario), i, event.kind(), "server")
+            place = in_force(scenario, "events")
+            at = Spot(document, (*place, i, event.kind(), "server"))
             expected = f"an index below {count}: so many servers {least} has"
-            yield document.issue(path, f"server {number}", expected)
+            yield at.issue(f"server {number}", expected)
 
 
 def _server_of(event: Event) -> int | None:
@@ -201,20 +202,19 @@ def read_event(data: Any, at_s: float, scenario: Scenario, stack: Stack) -> Even
     """An event that happens at `at_s` in a run of the scenario: a record, or a mapping in the words
     of a scenario's file, without `at` (numbers without a unit are seconds, bytes, requests per
     second). Raises the InputError that a scenario with it would."""
-    document = Document("event")
+    root = Spot(Document("event"))
     if not isinstance(data, Event | Mapping):
         expected = "a mapping such as {'operator_kill': {'service': 'http'}}"
-        raise document.error((), given(data), expected)
+        raise root.error(given(data), expected)
     try:
         event = data if isinstance(data, Event) else Event.model_validate({"at": at_s, **data})
     except ValidationError as error:
-        raise InputError(issues=issues_of(error, Event, document, ())) from None
-    issues = list(event_issues(event, (), scenario, stack, document))
+        raise InputError(issues=issues_of(error, Event, root)) from None
+    issues = list(event_issues(event, scenario, stack, root))
     if event.at != at_s:
         found = f"an event for {event.at:g}s, and it is {at_s:g}s"
-        issues.append(document.issue(("at",), found, "an event that happens now: without `at`"))
-    if issues:
-        raise InputError(issues=issues)
+        issues.append(root.down("at").issue(found, "an event that happens now: without `at`"))
+    refuse_all(issues)
     return event
 
 
@@ -238,28 +238,28 @@ def zone_issue(name: str, zones: Sequence[str]) -> tuple[str, str, str]:
 
 
 def _zone_issues(
-    event: Event, settings: Mapping[str, Any], stack: Stack, at: Path_, document: Document
+    event: Event, settings: Mapping[str, Any], stack: Stack, at: Spot
 ) -> Iterator[Issue]:
     """An event for a zone that no server has."""
     zones = settings.get("servers.zones", stack.servers.zones)
     if not isinstance(zones, list):
         return
     if event.zone_down and event.zone_down.zone not in zones:
-        yield document.issue((*at, "zone_down", "zone"), *zone_issue(event.zone_down.zone, zones))
+        yield at.down("zone_down", "zone").issue(*zone_issue(event.zone_down.zone, zones))
     sides, kind = event.partition or event.packet_loss or event.latency, event.kind()
     for field in ("side", "other_side") if sides else ():
         for i, name in enumerate(getattr(sides, field)):
             if issue := side_issue(name, zones, stack, kind):
-                yield document.issue((*at, kind, field, i), *issue)
+                yield at.down(kind, field, i).issue(*issue)
     if sides and not sides.side and (sides.other_side or kind != "latency"):
-        yield document.issue((*at, kind, "side"), "nobody", "who stands on this side")
+        yield at.down(kind, "side").issue("nobody", "who stands on this side")
 
 
 def side_issue(
     name: str, zones: Sequence[str], stack: Stack, kind: str
 ) -> tuple[str, str, str] | None:
     """Of what is no part of a network; how many servers there are a run alone knows."""
-    places = ["internet", "control_plane"] if kind != "latency" else []
+    places = ["internet", "control_plane"] if kind != "latency" else ["internet"]
     known = [*zones, *stack.services, *get_args(Role), *places]
     if name in known or re.fullmatch(r"server-[1-9][0-9]*", name):
         return None
@@ -267,9 +267,7 @@ def side_issue(
     return name, expected, closest(name, known)
 
 
-def _keeps_nothing(
-    stack: Stack, event: Event, kind: str, path: tuple[Key, ...], document: Document
-) -> Iterator[Issue]:
+def _keeps_nothing(stack: Stack, event: Event, kind: str, at: Spot) -> Iterator[Issue]:
     """An event for a service that has what it is about: a password, rows, a disk."""
     name, roles = getattr(event, kind).service, KEEPS[kind]
     able = [service for role in roles for service in stack.playing(role)]
@@ -277,56 +275,45 @@ def _keeps_nothing(
     if playing and name not in (*able, *roles):
         found = f"{name}, a service of role {stack.services[playing[0]].role}"
         none = f"a service with role {' or '.join(roles)}; there is none"
-        expected = one_of(able) if able else none
-        yield document.issue((*path, kind, "service"), found, expected, closest(name, able))
+        yield at.down(kind, "service").misnamed(found, name, able, none)
 
 
-def _follows_nobody(stack: Stack, name: str, at: Path_, document: Document) -> Iterator[Issue]:
-    """A failover of a database that nobody follows."""
-    able = [each for each in stack.playing("postgres") if stack.replicas(each)]
+def _follows_nobody(stack: Stack, name: str, at: Spot) -> Iterator[Issue]:
+    """A failover of a database or a queue that nobody follows."""
+    stores = (*stack.playing("postgres"), *stack.playing("redis"))
+    able = [each for each in stores if stack.replicas(each)]
     service = name if name in stack.services else next(iter(stack.playing("postgres")), name)
     if service not in able:
-        expected = one_of(able) if able else "a database with a replica, and there is none"
         found = f"{service}, which has no replica"
-        yield document.issue((*at, "failover", "service"), found, expected, closest(name, able))
+        none = "a database or a queue with a replica; there is none"
+        yield at.down("failover", "service").misnamed(found, name, able, none)
 
 
-def _whose(
-    stack: Stack, name: str, event: Event, at: tuple[Key, ...], document: Document
-) -> Iterator[Issue]:
+def _whose(stack: Stack, name: str, event: Event, at: Spot) -> Iterator[Issue]:
     """What happens to our services does not happen to somebody else's, nor the other way round."""
     service, externals = stack.services.get(name), stack.playing("external")
     if service is None or (service.role == "external") == (event.external is not None):
         return
     found = f"{name}, a service of role {service.role}"
-    expected = "one of ours: what happens to somebody else's is an event `external`"
     if event.external is not None:
-        expected = (
-            one_of(externals) if externals else "a service with role external, which is not there"
-        )
-    yield document.issue(at, found, expected, closest(name, externals))
+        none = "a service with role external, which is not there"
+        yield at.misnamed(found, name, externals, none)
+    else:
+        expected = "one of ours: what happens to somebody else's is an event `external`"
+        yield at.issue(found, expected, closest(name, externals))
 
 
-def _unknown_service(
-    stack: Stack, name: str, path: tuple[Key, ...], document: Document
-) -> Iterator[Issue]:
+def _unknown_service(stack: Stack, name: str, at: Spot) -> Iterator[Issue]:
     try:
         resolve(stack, name)
     except InputError as error:
         own = error.issues[0]
-        yield document.issue(path, own.found, own.expected, own.nearest)
+        yield at.issue(own.found, own.expected, own.nearest)
 
 
-def claims_path(scenario: Scenario) -> tuple[Key, ...]:
-    """Where the claims in force stand: in the chosen variant, if it has its own."""
-    if scenario.variant and scenario.variants[scenario.variant].claims is not None:
-        return ("variants", scenario.variant, "claims")
-    return ("claims",)
-
-
-def _claim_bounds(claim: Claim, path: tuple[Key, ...], document: Document) -> Iterator[Issue]:
+def _claim_bounds(claim: Claim, at: Spot) -> Iterator[Issue]:
     if claim.low is None and claim.high is None:
-        yield document.issue(path, "neither low nor high", "at least one bound to check")
+        yield at.issue("neither low nor high", "at least one bound to check")
     elif claim.low is not None and claim.high is not None and claim.low > claim.high:
         found = f"low {claim.low:g} above high {claim.high:g}"
-        yield document.issue((*path, "low"), found, "low <= high")
+        yield at.down("low").issue(found, "low <= high")

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeVar, cast, get_args
 
 from pydantic import BaseModel
 
-from sim.schema.fields import InputError, Issue, LawSpec
+from sim.schema.fields import Complaints, InputError, LawSpec, refuse_all
 from sim.schema.stack import Role, Service, Stack
 from sim.schema.steps import placed
 from sim.schema.text.document import Document, Path_, describe, parse_value
@@ -27,7 +27,7 @@ from sim.schema.text.paths import (
     unwrap,
     with_child,
 )
-from sim.schema.text.validation import closest, one_of, read_value
+from sim.schema.text.validation import Spot, one_of, read_value
 
 R = TypeVar("R", bound=BaseModel)
 
@@ -84,33 +84,14 @@ def apply_settings(
     settings and `root` the word that its keys begin with. All wrong settings are told at once.
     """
     document = where if isinstance(where, Document) else Document(where)
-    issues: list[Issue] = []
+    wrong = Complaints()
     for path, raw in settings.items():
         spot = Spot(document, (*at, f"{root}.{path}" if root else path))
-        try:
+        with wrong.noted():
             steps = _in_story(model, _resolve_alias(model, path.split("."), spot))
             model = with_value(model, type(model), steps, raw, spot)
-        except InputError as error:
-            issues += error.issues
-    if issues:
-        raise InputError(issues=issues)
+    refuse_all(wrong)
     return model
-
-
-class Spot(NamedTuple):
-    """Where a setting stands, for messages."""
-
-    document: Document
-    path: Path_
-
-    def down(self, key: str) -> Spot:
-        return self._replace(path=(*self.path, key))
-
-    def error(self, found: str, expected: str, nearest: str = "") -> InputError:
-        return self.document.error(self.path, found, expected, nearest)
-
-    def unknown(self, name: str, names: Sequence[str]) -> InputError:
-        return self.error(f"the unknown name {name!r}", one_of(names), closest(name, names))
 
 
 def place(model: BaseModel, path: str) -> list[str]:
@@ -186,7 +167,7 @@ def with_value(value: Any, annotation: Any, steps: Sequence[str], raw: Any, spot
 def merged(value: Any, annotation: Any, raw: Any, spot: Spot) -> Any:
     """`raw` over `value`: mappings merge, everything else replaces."""
     if not isinstance(raw, dict) or isinstance(value, LawSpec):
-        return read_value(annotation, raw, spot.document, spot.path)
+        return read_value(annotation, raw, spot)
     if value is None and is_dataclass(record_type(annotation)):
         value = _switched_on(value, annotation, spot)
     if is_record(value):
@@ -199,7 +180,7 @@ def merged(value: Any, annotation: Any, raw: Any, spot: Spot) -> Any:
         return value
     if isinstance(value, dict) and typing.get_origin(unwrap(annotation)) is dict:
         return _merged_names(value, annotation, raw, spot)
-    return read_value(annotation, raw, spot.document, spot.path)
+    return read_value(annotation, raw, spot)
 
 
 def _switched_on(value: Any, annotation: Any, spot: Spot) -> Any:
@@ -208,7 +189,7 @@ def _switched_on(value: Any, annotation: Any, spot: Spot) -> Any:
     if value is not None or record is None:
         return value
     if issubclass(record, BaseModel):
-        return read_value(record, {}, spot.document, spot.path)
+        return read_value(record, {}, spot)
     needed = [f for f in fields(record) if f.default is f.default_factory is MISSING]
     return None if needed else record()
 
@@ -233,5 +214,5 @@ def _merged_names(
         elif isinstance(part, dict) and not required <= set(part):
             raise place.unknown(key, list(value))
         else:
-            result |= read_value(annotation, {key: part}, spot.document, spot.path)
+            result |= read_value(annotation, {key: part}, spot)
     return result

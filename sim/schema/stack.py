@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 
 from sim.constants import facts
 from sim.constants.facts import default, unless_set
+from sim.schema import bounds
 from sim.schema.bounds import Bounds
 from sim.schema.caches import CacheContents
 from sim.schema.databases import (
@@ -333,11 +334,12 @@ MOST_ZONES = 30  # segments of the data plane's network (dataplane/codes.py), le
 
 
 class Network(Record):
-    """Round trips between servers, as `ping` shows them: of calls and queries (docs/model.md)."""
+    """Round trips, as `ping` shows them: of what one asks another (docs/model.md)."""
 
     same_server: LawSpec = LawSpec()
     same_zone: LawSpec = LawSpec()  # to another server of the zone, or where there are no zones
     between_zones: LawSpec = LawSpec()
+    users: LawSpec = LawSpec()  # to where they come in: a server, or a balancer's gate
 
 
 class Prices(Record):
@@ -347,6 +349,7 @@ class Prices(Record):
     volume_month: Money = default(facts.VOLUME_MONTH)
     managed_month: Money = default(facts.MANAGED_MONTH)  # of the disk of a managed database
     work_hour: Money = default(facts.WORK_HOUR)
+    queue_request: Money = default(facts.SQS_REQUEST)  # to a queue without servers
 
 
 class Stack(Record):
@@ -470,10 +473,15 @@ class Stack(Record):
         return " or ".join(dict.fromkeys(said))
 
     def job_of(self, worker: str) -> JobWork:
-        """How it deals with its queue; what its file leaves open is as that queue's engine says."""
+        """How it deals with its queue; what its file leaves open is as that queue's engine says.
+        Where that hears of no failure, a job's tries are how often it is received."""
         own, queue = self.services[worker].job, self.queue_of(worker)
-        jobs = self.engine_of(queue).jobs if queue else {}
-        unset = jobs.keys() - own.model_fields_set
+        jobs, told = self.engine_of(queue).jobs if queue else {}, own.model_fields_set
+        unset = jobs.keys() - told
+        heard = not queue or self.engine_of(queue).machine
+        if not heard and "max_stalled" in unset and ("attempts" in told or not own.dead_letters):
+            most = own.attempts - 1 if "attempts" in told else int(bounds.COUNT.most)
+            own, unset = own.model_copy(update={"max_stalled": most}), unset - {"max_stalled"}
         return own.model_copy(update={name: jobs[name].value for name in unset})
 
     def workers_of(self, queue: str) -> list[str]:

@@ -13,8 +13,8 @@ from sim.schema.engines import ENGINES, PERSISTENCE, ROLE_NAMES
 from sim.schema.fields import InputError, Issue
 from sim.schema.stack import ALONE, MOST_ZONES, Role, Service, Stack
 from sim.schema.story_checks import story_issues
-from sim.schema.text.document import Document, Key, Path_
-from sim.schema.text.validation import closest, one_of
+from sim.schema.text.document import Document
+from sim.schema.text.validation import Spot, closest, one_of
 
 # fields that only some roles read; on any other they would be accepted and ignored
 FIELD_ROLES: dict[str, tuple[str, ...]] = {
@@ -25,7 +25,8 @@ FIELD_ROLES: dict[str, tuple[str, ...]] = {
     ),
     **dict.fromkeys(("pools", "steps"), ("http", "worker")),
     "endpoints": ("http",),
-    **dict.fromkeys(("errors", "latency"), ("external",)),
+    "errors": ("external",),
+    "latency": ("external", "redis"),  # of a queue without servers
     "engine": ("postgres", "redis"),
     "job": ("worker",),
     **dict.fromkeys(
@@ -38,15 +39,16 @@ FIELD_ROLES: dict[str, tuple[str, ...]] = {
             "keepalive",
             "recovery",
             "pooler",
-            "follows",
-            "failover",
         ),
         ("postgres",),
     ),
-    "managed": ("postgres", "redis"),
+    **dict.fromkeys(("follows", "failover", "managed"), ("postgres", "redis")),
     **dict.fromkeys(("persistence", "maxmemory", "eviction", "job_size", "empty_size"), ("redis",)),
     "holds": ("cache",),
 }
+
+
+FAILOVERS = {"postgres": ("patroni", "managed"), "redis": ("sentinel",)}
 
 
 def resolve(stack: Stack, name_or_role: str) -> str:
@@ -77,19 +79,17 @@ def stack_issues(
     if not scales:
         bare = {n: s.model_copy(update={"scaling": None}) for n, s in stack.services.items()}
         stack = stack.model_copy(update={"services": bare})
+    services, servers = Spot(document, ("services",)), Spot(document, ("servers",))
     if not stack.playing("http"):
-        yield document.issue(
-            ("services",), "no service with role http", "one that users send requests to"
-        )
+        yield services.issue("no service with role http", "one that users send requests to")
     for name, service in stack.services.items():
-        yield from _service_issues(name, service, stack, document)
+        at, memory = services.down(name), service.memory
+        yield from _service_issues(name, service, stack, at)
         if not sized:
-            memory = service.memory
-            path: tuple[Key, ...] = ("services", name, "memory")
-            yield from _above(document, path, memory.request, memory.limit)
+            yield from _above(at.down("memory"), memory.request, memory.limit)
     yield from story_issues(stack, document)
-    yield from _port_issues(stack, document)
-    yield from _cycle_issues(stack, document)
+    yield from _port_issues(stack, services)
+    yield from _cycle_issues(stack, services)
     yield from server_issues(stack, document)
     machine, reserved = stack.servers.machine, stack.servers.reserved
     for size, taken, field in (
@@ -97,120 +97,129 @@ def stack_issues(
         (machine.memory, reserved.memory, "memory"),
     ):
         if taken >= size:
-            path = ("servers", "reserved" if taken else "machine", field)
-            yield document.issue(path, f"{taken:g} of {size:g}", f"{field} left for containers")
+            part = servers.down("reserved" if taken else "machine", field)
+            yield part.issue(f"{taken:g} of {size:g}", f"{field} left for containers")
 
 
 def server_issues(stack: Stack, document: Document) -> Iterator[Issue]:
     """More servers from the beginning than the provider lends; a zone twice."""
     count, quota, zones = stack.servers.count, stack.servers.quota, stack.servers.zones
+    at = Spot(document, ("servers",))
     for i, zone in enumerate(zones):
-        at: Path_ = ("servers", "zones", i)
         if zone in zones[:i]:
-            yield document.issue(at, f"{zone} a second time", "each zone once")
+            yield at.down("zones", i).issue(f"{zone} a second time", "each zone once")
     if len(zones) > MOST_ZONES:
-        path = ("servers", "zones", MOST_ZONES)
-        yield document.issue(path, f"{len(zones)} zones", f"at most {MOST_ZONES}")
+        last = at.down("zones", MOST_ZONES)
+        yield last.issue(f"{len(zones)} zones", f"at most {MOST_ZONES}")
     if count is not None and quota is not None and quota < count:
         found = f"{quota}, and {count} servers from the beginning"
-        yield document.issue(("servers", "quota"), found, "quota >= count")
+        yield at.down("quota").issue(found, "quota >= count")
 
 
-def _service_issues(
-    name: str, service: Service, stack: Stack, document: Document
-) -> Iterator[Issue]:
-    at: tuple[Key, ...] = ("services", name)
+def _service_issues(name: str, service: Service, stack: Stack, at: Spot) -> Iterator[Issue]:
     for other in service.depends_on:
         if other not in stack.services:
-            found, names = f"the unknown service {other!r}", list(stack.services)
-            yield document.issue((*at, "depends_on"), found, one_of(names), closest(other, names))
+            found = f"the unknown service {other!r}"
+            yield at.down("depends_on").misnamed(found, other, stack.services)
     for needed in service.waits_for:
         if needed not in service.depends_on:
             found = f"{needed!r}, which is not under depends_on"
-            expected = one_of(service.depends_on) if service.depends_on else "nothing"
-            near = closest(needed, service.depends_on)
-            yield document.issue((*at, "waits_for"), found, expected, near)
+            yield at.down("waits_for").misnamed(found, needed, service.depends_on, "nothing")
         elif needed in stack.services and stack.services[needed].healthcheck is None:
             found = f"{needed!r}, which has no healthcheck"
-            yield document.issue((*at, "waits_for"), found, "a service whose health is checked")
+            yield at.down("waits_for").issue(found, "a service whose health is checked")
     for field, roles in FIELD_ROLES.items():
         if service.role not in roles and field in service.model_fields_set:
             found = f"{field} on a service with role {service.role}"
             expected = f"it only with role {' or '.join(roles)}"
-            yield document.issue((*at, field), found, expected, key=True)
+            yield at.down(field).issue(found, expected, key=True)
     if service.replicas > 1 and service.role in ALONE:
         found = f"{service.replicas} replicas of a service with role {service.role}"
         expected = "1 (of a database, a replica is another service, with `follows: {primary: ...}`)"
-        yield document.issue((*at, "replicas"), found, expected)
-    yield from _engine_issues(name, service, stack, document)
-    yield from _needs(name, service, stack, document)
-    yield from _replica_issues(name, service, stack, document)
-    yield from _above(document, (*at, "memory"), service.memory.base, service.memory.limit, "base")
-    yield from _above(document, (*at, "cpu"), service.cpu.request, service.cpu.limit)
+        yield at.down("replicas").issue(found, expected)
+    yield from _engine_issues(name, service, stack, at)
+    yield from _untold_issues(name, service, stack, at)
+    yield from _needs(name, service, stack, at)
+    yield from _replica_issues(name, service, stack, at)
+    yield from _above(at.down("memory"), service.memory.base, service.memory.limit, "base")
+    yield from _above(at.down("cpu"), service.cpu.request, service.cpu.limit)
     if service.database and service.database.at_start > service.database.pool:
         found = f"at_start {service.database.at_start} above pool {service.database.pool}"
-        yield document.issue((*at, "database", "at_start"), found, "at_start <= pool")
+        yield at.down("database", "at_start").issue(found, "at_start <= pool")
     if service.scaling and service.scaling.min > service.scaling.max:
         found = f"min {service.scaling.min} above max {service.scaling.max}"
-        yield document.issue((*at, "scaling", "min"), found, "min <= max")
-    yield from _behavior_issues(service, document, (*at, "scaling", "behavior"))
+        yield at.down("scaling", "min").issue(found, "min <= max")
+    yield from _behavior_issues(service, at.down("scaling", "behavior"))
     bounds = service.disruption
     if bounds and (bounds.min_available is None) == (bounds.max_unavailable is None):
         found = "neither bound" if bounds.min_available is None else "both bounds"
         expected = "exactly one of min_available and max_unavailable"
-        yield document.issue((*at, "disruption"), found, expected)
+        yield at.down("disruption").issue(found, expected)
     reserved = service.superuser_reserved_connections + service.reserved_connections
     if service.role == "postgres" and reserved >= service.max_connections:
         found = f"{reserved} reserved of max_connections {service.max_connections}"
-        yield document.issue((*at, "max_connections"), found, "connections left for applications")
+        yield at.down("max_connections").issue(found, "connections left for applications")
     if service.restart_attempts is not None and service.restart != "on-failure":
         found = f"restart_attempts with restart {service.restart}"
-        yield document.issue((*at, "restart_attempts"), found, "it only with restart on-failure")
+        yield at.down("restart_attempts").issue(found, "it only with restart on-failure")
 
 
-def _engine_issues(
-    name: str, service: Service, stack: Stack, document: Document
-) -> Iterator[Issue]:
+def _engine_issues(name: str, service: Service, stack: Stack, at: Spot) -> Iterator[Issue]:
     """What a database's or queue's program does not have."""
-    at: tuple[Key, ...] = ("services", name)
     if service.role not in ("postgres", "redis"):
         return
     engine = stack.engine_of(name)
     if service.engine is not None and engine.role != service.role:
         found = f"{engine.title} in a service of role {service.role}"
         fitting = [other for other, known in ENGINES.items() if known.role == service.role]
-        yield document.issue((*at, "engine"), found, one_of(fitting))
+        yield at.down("engine").issue(found, one_of(fitting))
         return
     size, usual = service.managed and service.managed.size, engine.rented
-    if size and size.partition(".")[0] != usual.partition(".")[0]:
+    if not engine.machine and (service.managed is None or service.managed.model_fields_set):
+        found = f"what is said of a machine of {engine.title}"
+        yield at.down("managed").issue(found, "nothing here: it has none", key=True)
+    elif size and size.partition(".")[0] != usual.partition(".")[0]:
         fitting = [other for other in SIZES if other.startswith(usual.partition(".")[0])]
         found = f"{size} for {engine.title}"
-        yield document.issue((*at, "managed", "size"), found, one_of(fitting))
+        yield at.down("managed", "size").issue(found, one_of(fitting))
     for field in engine.unread:
         if field in service.model_fields_set:
             found = f"{field}, which {engine.title} does not have"
-            yield document.issue((*at, field), found, "nothing here", key=True)
+            yield at.down(field).issue(found, "nothing here", key=True)
     words = PERSISTENCE.get(service.engine or service.role, ())
     if words and service.persistence not in words:
         found = f"{service.persistence!r} of {engine.title}"
-        yield document.issue((*at, "persistence"), found, one_of(words))
+        yield at.down("persistence").issue(found, one_of(words))
 
 
-def _behavior_issues(service: Service, document: Document, at: tuple[Key, ...]) -> Iterator[Issue]:
+def _untold_issues(name: str, service: Service, stack: Stack, at: Spot) -> Iterator[Issue]:
+    """What a worker cannot have whose queue hears of no try that fails."""
+    queue = stack.queue_of(name) if service.role == "worker" else ""
+    if queue not in stack.playing("redis") or stack.engine_of(queue).machine:
+        return
+    title, job = stack.engine_of(queue).title, service.job
+    for field in sorted(job.model_fields_set.intersection(("backoff", "redelivery_look"))):
+        expected = "`redelivery` alone: its visibility time-out"
+        yield at.down("job", field).issue(f"{field} of {title}", expected, key=True)
+    if job.redelivery_from == "silence" and "redelivery_from" in job.model_fields_set:
+        yield at.down("job", "redelivery_from").issue(f"silence of {title}", "delivery")
+
+
+def _behavior_issues(service: Service, at: Spot) -> Iterator[Issue]:
     """What the API server turns down: kubernetes pkg/apis/autoscaling/validation/validation.go."""
     behavior = service.scaling and service.scaling.behavior
     for way in ("up", "down") if behavior else ():
         policies = getattr(behavior, way).policies
         if policies == []:
-            yield document.issue((*at, way, "policies"), "no policy", "at least one, or null")
+            yield at.down(way, "policies").issue("no policy", "at least one, or null")
         for number, policy in enumerate(policies or ()):
             if (policy.pods is None) == (policy.percent is None):
                 found = "neither pods nor percent" if policy.pods is None else "pods and percent"
-                spot = (*at, way, "policies", number)
-                yield document.issue(spot, found, "exactly one of pods and percent")
+                place = at.down(way, "policies", number)
+                yield place.issue(found, "exactly one of pods and percent")
 
 
-def _needs(name: str, service: Service, stack: Stack, document: Document) -> Iterator[Issue]:
+def _needs(name: str, service: Service, stack: Stack, at: Spot) -> Iterator[Issue]:
     """Services that a service cannot do without."""
     needs = (
         ("postgres", "database", service.database is not None),
@@ -220,41 +229,44 @@ def _needs(name: str, service: Service, stack: Stack, document: Document) -> Ite
     for role, field, needed in needs:
         if needed and not any(other.role == role for other in stack.services.values()):
             found = f"no service with role {role}"
-            yield document.issue(("services", name, field), found, f"one, because {name} needs it")
+            yield at.down(field).issue(found, f"one, because {name} needs it")
 
 
-def _replica_issues(
-    name: str, service: Service, stack: Stack, document: Document
-) -> Iterator[Issue]:
-    at: tuple[Key, ...] = ("services", name)
-    primaries = [n for n in stack.playing("postgres") if stack.services[n].follows is None]
+def _replica_issues(name: str, service: Service, stack: Stack, at: Spot) -> Iterator[Issue]:
+    primaries = [n for n in stack.playing(service.role) if stack.services[n].follows is None]
     if service.follows is not None and service.follows.primary not in primaries:
         found, expected = repr(service.follows.primary), f"a primary ({one_of(primaries)})"
         near = closest(service.follows.primary, primaries)
-        yield document.issue((*at, "follows", "primary"), found, expected, near)
-    if service.managed is not None and service.failover is not None:
-        found, expected = "failover of a managed database", "its provider's, `managed.takes`"
-        yield document.issue((*at, "failover"), found, expected, key=True)
-    elif service.failover is not None and not stack.replicas(name):
+        yield at.down("follows", "primary").issue(found, expected, near)
+    rules, own = service.failover, at.down("failover")
+    if rules is None or service.role not in FAILOVERS:
+        return
+    if service.managed is not None:
+        kind = "database" if service.role == "postgres" else "queue"
+        found, expected = f"failover of a managed {kind}", "its provider's, `managed.takes`"
+        yield own.issue(found, expected, key=True)
+    elif not stack.replicas(name):
         found = f"failover of {name}, which has no replica"
-        expected = f"a service with role postgres and `follows: {{primary: {name}}}`"
-        yield document.issue((*at, "failover"), found, expected, key=True)
+        expected = f"a service with role {service.role} and `follows: {{primary: {name}}}`"
+        yield own.issue(found, expected, key=True)
+    if rules.by not in FAILOVERS[service.role]:
+        title, able = stack.engine_of(name).title, FAILOVERS[service.role]
+        yield own.down("by").issue(f"{rules.by} of {title}", one_of(able))
+        return
+    unread = ("loop_wait",) if rules.by == "sentinel" else ("quorum", "timeout")
+    for field in sorted(rules.model_fields_set.intersection(unread)):
+        found = f"{field}, which a failover by {rules.by} does not have"
+        yield own.down(field).issue(found, "nothing here", key=True)
 
 
 def _above(
-    document: Document,
-    at: tuple[Key, ...],
-    low: float | None,
-    high: float | None,
-    word: str = "request",
+    at: Spot, low: float | None, high: float | None, word: str = "request"
 ) -> Iterator[Issue]:
     if low is not None and high is not None and low > high:
-        yield document.issue(
-            (*at, word), f"{word} {low:g} above limit {high:g}", f"{word} <= limit"
-        )
+        yield at.down(word).issue(f"{word} {low:g} above limit {high:g}", f"{word} <= limit")
 
 
-def _port_issues(stack: Stack, document: Document) -> Iterator[Issue]:
+def _port_issues(stack: Stack, services: Spot) -> Iterator[Issue]:
     owner: dict[int, str] = {}
     for name, service in stack.services.items():
         if service.port is None:
@@ -262,16 +274,14 @@ def _port_issues(stack: Stack, document: Document) -> Iterator[Issue]:
         first = owner.setdefault(service.port, name)
         if first != name:
             found = f"{service.port}, which {first} publishes already"
-            yield document.issue(("services", name, "port"), found, "another port")
+            yield services.down(name, "port").issue(found, "another port")
 
 
-def _cycle_issues(stack: Stack, document: Document) -> Iterator[Issue]:
+def _cycle_issues(stack: Stack, services: Spot) -> Iterator[Issue]:
     cycle = find_cycle({name: service.depends_on for name, service in stack.services.items()})
     if cycle:
         found = f"the cycle {' -> '.join(cycle)}"
-        yield document.issue(
-            ("services", cycle[0], "depends_on"), found, "an order without a cycle"
-        )
+        yield services.down(cycle[0], "depends_on").issue(found, "an order without a cycle")
     letters: dict[str, list[str]] = {}  # queue -> where its workers leave what they give up
     for name, service in stack.services.items():
         if service.role == "worker" and service.job.dead_letters is not None:
@@ -284,13 +294,13 @@ def _cycle_issues(stack: Stack, document: Document) -> Iterator[Issue]:
             for name, service in stack.services.items()
             if service.role == "worker" and service.job.dead_letters == circle[1]
         )
-        at = ("services", worker, "job", "dead_letters")
-        yield document.issue(at, found, "a queue from which no worker leads back")
+        at = services.down(worker, "job", "dead_letters")
+        yield at.issue(found, "a queue from which no worker leads back")
     called = find_cycle({name: stack.calls(name) for name in stack.services})
     if len(set(called)) > 1:  # what asks itself is told where it does
         found = f"services that ask each other: {' -> '.join(called)}"
         place = next(iter(stack.services[called[0]].stories)).partition(".")[0]
-        yield document.issue(("services", called[0], place), found, "calls without a cycle")
+        yield services.down(called[0], place).issue(found, "calls without a cycle")
 
 
 def find_cycle(edges: dict[str, list[str]]) -> list[str]:

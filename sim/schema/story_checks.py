@@ -12,8 +12,8 @@ from sim.schema.client import ClientSpec
 from sim.schema.fields import Issue, LawSpec
 from sim.schema.stack import Role, Service, Stack
 from sim.schema.steps import STEP_KINDS, Breaker, PlainStep, ServiceStep, placed
-from sim.schema.text.document import Document, Key
-from sim.schema.text.validation import closest, one_of
+from sim.schema.text.document import Document
+from sim.schema.text.validation import Spot, closest, one_of
 from sim.schema.ways import ROUNDING, known_ways
 
 MOST_STEPS = 22  # of one story; both engines have room for so many (dataplane.profile)
@@ -33,22 +33,23 @@ TARGETS: dict[str, tuple[tuple[Role, ...], str]] = {
 
 def story_issues(stack: Stack, document: Document) -> Iterator[Issue]:
     """Everything in the stories of a stack that does not fit together."""
+    root = Spot(document)
     for name, service in stack.services.items():
-        at: tuple[Key, ...] = ("services", name)
+        at = root.down("services", name)
         if service.role == "external":
-            yield from _somebody_elses(service, at, document)
+            yield from _somebody_elses(service, at)
         if service.steps is not None:
-            yield from _short_form_issues(service, at, document)
+            yield from _short_form_issues(service, at)
         for place, steps in service.stories.items():
-            yield from _steps_issues(name, steps, stack, (*at, *place.split(".")), document)
-        yield from _size_issues(service, at, document)
-        yield from _pool_issues(service, at, document)
+            yield from _steps_issues(name, steps, stack, at.down(*place.split(".")))
+        yield from _size_issues(service, at)
+        yield from _pool_issues(service, at)
         for field in ("queue", "dead_letters") if service.role == "worker" else ():
             named = getattr(service.job, field)
-            yield from _queue_issue(named, (*at, "job", field), stack, document)
-    yield from mix_issues(stack.mix, stack, ("mix",), document)
+            yield from _queue_issue(named, stack, at.down("job", field))
+    yield from mix_issues(stack.mix, stack, root.down("mix"))
     for name, jobs in stack.schedule.items():
-        yield from _queue_issue(jobs.push, ("schedule", name, "push"), stack, document)
+        yield from _queue_issue(jobs.push, stack, root.down("schedule", name, "push"))
     for number, most, what in (
         (len(stack.playing("redis")), MOST_QUEUES, "services with role redis"),
         (len(stack.playing("cache")), MOST_CACHES, "services with role cache"),
@@ -56,31 +57,27 @@ def story_issues(stack: Stack, document: Document) -> Iterator[Issue]:
         (len(stack.asked()), MOST_ASKED, "services that are asked"),
     ):
         if number > most:
-            yield document.issue(("services",), f"{number} {what}", f"at most {most}")
+            yield root.down("services").issue(f"{number} {what}", f"at most {most}")
 
 
-def _queue_issue(
-    named: str | None, at: tuple[Key, ...], stack: Stack, document: Document
-) -> Iterator[Issue]:
-    queues = stack.playing("redis")
+def _queue_issue(named: str | None, stack: Stack, at: Spot) -> Iterator[Issue]:
+    queues = [n for n in stack.playing("redis") if stack.services[n].follows is None]
     if named is not None and named not in queues:
         possible = f" ({one_of(queues)})" if queues else "; there is none"
         expected = f"{TARGETS['push'][1]}{possible}"
-        yield document.issue(at, f"{named!r}", expected, closest(named, queues))
+        yield at.issue(f"{named!r}", expected, closest(named, queues))
 
 
-def _somebody_elses(service: Service, at: tuple[Key, ...], document: Document) -> Iterator[Issue]:
+def _somebody_elses(service: Service, at: Spot) -> Iterator[Issue]:
     plain = Service(role="external")
     for field in sorted(service.model_fields_set - OWN_FIELDS):
         if getattr(service, field) != getattr(plain, field):
             found = f"{field} on a service with role external"
             expected = "latency and errors: all that can be said of what somebody else runs"
-            yield document.issue((*at, field), found, expected, key=True)
+            yield at.down(field).issue(found, expected, key=True)
 
 
-def _short_form_issues(
-    service: Service, at: tuple[Key, ...], document: Document
-) -> Iterator[Issue]:
+def _short_form_issues(service: Service, at: Spot) -> Iterator[Issue]:
     """What the steps would leave unread."""
     for path, written, instead in (
         (("cpu", "demand"), service.cpu.demand != LawSpec(), "a step `cpu:`"),
@@ -89,12 +86,10 @@ def _short_form_issues(
     ):
         if written:
             found = f"{'.'.join(path)} beside steps, which say all that is done"
-            yield document.issue((*at, *path), found, instead, key=True)
+            yield at.down(*path).issue(found, instead, key=True)
 
 
-def mix_issues(
-    mix: Mapping[str, float], stack: Stack, at: tuple[Key, ...], document: Document
-) -> Iterator[Issue]:
+def mix_issues(mix: Mapping[str, float], stack: Stack, at: Spot) -> Iterator[Issue]:
     """What users ask is there, and nobody asks twice."""
     stack = stack.model_copy(update={"mix": mix})
     services, entry = stack.answering, stack.entry
@@ -102,61 +97,58 @@ def mix_issues(
     for name in mix:
         if name not in known:
             found = f"no endpoint {name!r} of {entry}, and no service that answers requests"
-            near = closest(name, known)
-            yield document.issue((*at, name), found, one_of(list(known)), near, key=True)
+            yield at.down(name).misnamed(found, name, known, key=True)
         elif name in services and known[name] != (name, None):
             found = f"{name!r}, an endpoint of {entry} and a service"
             expected = f"{entry}/{name} for the endpoint, or another name for one of the two"
-            yield document.issue((*at, name), found, expected, key=True)
+            yield at.down(name).issue(found, expected, key=True)
     for many, most, what in (
         (len(stack.doors), MOST_CALLS, "services that users ask"),
         (len(stack.ways), MOST_WAYS, "ways in, with all endpoints of the entry"),
     ):
         if many > most:
-            yield document.issue(at, f"{many} {what}", f"at most {most}")
+            yield at.issue(f"{many} {what}", f"at most {most}")
     if fsum(mix.values()) > 1.0 + ROUNDING:
         found = f"shares of {100.0 * fsum(mix.values()):g} % in sum"
-        yield document.issue(at, found, "at most 100 %: the rest asks no endpoint by name")
+        yield at.issue(found, "at most 100 %: the rest asks no endpoint by name")
 
 
-def _size_issues(service: Service, at: tuple[Key, ...], document: Document) -> Iterator[Issue]:
+def _size_issues(service: Service, at: Spot) -> Iterator[Issue]:
     """Of all its stories together."""
     if len(service.endpoints) > MOST_ENDPOINTS:
         found = f"{len(service.endpoints)} endpoints"
-        yield document.issue((*at, "endpoints"), found, f"at most {MOST_ENDPOINTS}")
+        yield at.down("endpoints").issue(found, f"at most {MOST_ENDPOINTS}")
     calls = sum(step.call is not None for step in service.every_step)
     if calls > MOST_CALLS:
         place = "endpoints" if service.endpoints else "steps"
-        yield document.issue((*at, place), f"{calls} calls", f"at most {MOST_CALLS} in one service")
+        yield at.down(place).issue(f"{calls} calls", f"at most {MOST_CALLS} in one service")
 
 
-def _steps_issues(
-    name: str, steps: list[ServiceStep], stack: Stack, at: tuple[Key, ...], document: Document
-) -> Iterator[Issue]:
-    story = list(placed(steps, at))
+def _steps_issues(name: str, steps: list[ServiceStep], stack: Stack, at: Spot) -> Iterator[Issue]:
+    story = [(at.down(*path), step) for path, step in placed(steps)]
     # a cache is filled, and what goes side by side has an end: steps, too
     ends = sum(len(step.together or ()) for step in steps)
     taken = len(story) + sum(step.kind == "cache" for _, step in story) + ends
     if not steps or taken > MOST_STEPS:
         found = f"{taken} steps" if steps else "no step"
-        yield document.issue(at, found, f"from 1 to {MOST_STEPS}")
+        yield at.issue(found, f"from 1 to {MOST_STEPS}")
     for place, step in story:
         if len(step.kinds) != 1:
             found = " and ".join(step.kinds) or "a step of no kind"
             kinds = [kind for kind in STEP_KINDS if kind in type(step).model_fields]
-            yield document.issue(place, found, f"exactly one of {', '.join(kinds)}")
+            yield place.issue(found, f"exactly one of {', '.join(kinds)}")
             continue
         if isinstance(step, ServiceStep) and step.together is not None and len(step.together) < 2:
             found = f"{len(step.together)} of them"
-            yield document.issue((*place, "together"), found, "two steps or more, side by side")
-        yield from _field_issues(step, place, document)
+            yield place.down("together").issue(found, "two steps or more, side by side")
+        yield from _field_issues(step, place)
         if step.connections > MOST_KEPT:
             found = f"{step.connections} connections of each process"
-            yield document.issue((*place, "connections"), found, f"at most {MOST_KEPT}")
+            yield place.down("connections").issue(found, f"at most {MOST_KEPT}")
         if step.breaker is not None:
-            yield from _breaker_issues(step.breaker, (*place, "breaker"), document)
+            yield from _breaker_issues(step.breaker, place.down("breaker"))
         if step.kind in TARGETS:
-            yield from _target_issues(name, step, stack, (*place, step.kind), document)
+            yield from _target_issues(name, step, stack, place)
 
 
 _OF_CALLS = ("at_most", "breaker", "endpoint", "inherit_deadline")
@@ -170,38 +162,39 @@ READ_IN = {  # fields that only steps of some kinds read
 }
 
 
-def _field_issues(step: PlainStep, at: tuple[Key, ...], document: Document) -> Iterator[Issue]:
+def _field_issues(step: PlainStep, at: Spot) -> Iterator[Issue]:
     """Fields that a step of this kind does not read."""
     for field in sorted(step.model_fields_set & READ_IN.keys()):
         unread = step.kind not in READ_IN[field]
         if unread and getattr(step, field) != type(step).model_fields[field].default:
             found = f"{field} in a step `{step.kind}:`"
             expected = "it only in a step " + " or ".join(f"`{kind}:`" for kind in READ_IN[field])
-            yield document.issue((*at, field), found, expected, key=True)
+            yield at.down(field).issue(found, expected, key=True)
 
 
-def _breaker_issues(breaker: Breaker, at: tuple[Key, ...], document: Document) -> Iterator[Issue]:
+def _breaker_issues(breaker: Breaker, at: Spot) -> Iterator[Issue]:
     if (breaker.failures is None) == (breaker.share is None):
         found = "failures and share" if breaker.share is not None else "neither of them"
-        yield document.issue(at, found, "exactly one of failures (in a row) and share (of tries)")
+        yield at.issue(found, "exactly one of failures (in a row) and share (of tries)")
     elif breaker.share is None:
         for field in sorted({"window", "least", "trials"} & breaker.model_fields_set):
             found, expected = f"{field} beside failures (in a row)", "it only beside share"
-            yield document.issue((*at, field), found, expected, key=True)
+            yield at.down(field).issue(found, expected, key=True)
 
 
-def _target_issues(
-    name: str, step: PlainStep, stack: Stack, at: tuple[Key, ...], document: Document
-) -> Iterator[Issue]:
+def _target_issues(name: str, step: PlainStep, stack: Stack, at: Spot) -> Iterator[Issue]:
     roles, expected = TARGETS[step.kind]
-    possible = [n for n, s in stack.services.items() if s.role in roles and n != name]
+    possible = [
+        n
+        for n, s in stack.services.items()
+        if s.role in roles and n != name and not (step.kind == "push" and s.follows)
+    ]
     if step.target in possible:
         known = list(stack.services[step.target].endpoints)
         if step.endpoint is not None and step.endpoint not in known:
             found = f"no endpoint {step.endpoint!r} of {step.target}"
-            expected = one_of(known) if known else f"none: {step.target} has no endpoints"
-            near = closest(step.endpoint, known)
-            yield document.issue((*at[:-1], "endpoint"), found, expected, near)
+            none = f"none: {step.target} has no endpoints"
+            yield at.down("endpoint").misnamed(found, step.endpoint, known, none)
         return
     target = stack.services.get(step.target)
     if step.target == name:
@@ -211,23 +204,22 @@ def _target_issues(
     else:
         found = f"{step.target!r}, a service of role {target.role}"
     expected = f"{expected} ({one_of(possible)})" if possible else f"{expected}; there is none"
-    yield document.issue(at, found, expected, closest(step.target, possible))
+    yield at.down(step.kind).issue(found, expected, closest(step.target, possible))
 
 
-def _pool_issues(service: Service, at: tuple[Key, ...], document: Document) -> Iterator[Issue]:
+def _pool_issues(service: Service, at: Spot) -> Iterator[Issue]:
     queried = list(dict.fromkeys(step.query for step in service.every_step if step.query))
     if service.pools and not service.stories:
         found, expected = "pools without steps", "`database.pool`, or steps that query"
-        yield document.issue((*at, "pools"), found, expected, key=True)
+        yield at.down("pools").issue(found, expected, key=True)
         return
     if len(queried) > MOST_POOLS:
         found = f"{len(queried)} databases asked by one service"
-        yield document.issue((*at, "steps"), found, f"at most {MOST_POOLS}")
+        yield at.down("steps").issue(found, f"at most {MOST_POOLS}")
     for name, pool in service.pools.items():
         if name not in queried:
             found = f"a pool for {name!r}, which no step queries"
-            expected = one_of(queried) if queried else "nothing"
-            yield document.issue((*at, "pools", name), found, expected, closest(name, queried))
+            yield at.down("pools", name).misnamed(found, name, queried, "nothing")
         if pool.at_start > pool.size:
             found = f"at_start {pool.at_start} above size {pool.size}"
-            yield document.issue((*at, "pools", name, "at_start"), found, "at_start <= size")
+            yield at.down("pools", name, "at_start").issue(found, "at_start <= size")

@@ -8,6 +8,7 @@ from sim.schema.bounds import Bounds
 from sim.schema.client import ClientSpec
 from sim.schema.fields import (
     Asked,
+    Count,
     Duration,
     Factor,
     Files,
@@ -23,13 +24,22 @@ from sim.schema.fields import (
     at_most,
 )
 
+Crowd = Annotated[Count, at_most(Bounds(0.0, 65536.0, "65536"))]
+
 
 class Point(Record):
-    """From `at` the rate is `rate`, reached over `ramp` from what it was."""
+    """From `at` the rate is `rate`, or so many `users` come back, reached over `ramp` from what it
+    was."""
 
     at: Duration = 0.0
-    rate: Rate
+    rate: Rate | None = None
+    users: Crowd | None = None
     ramp: Duration = 0.0
+
+    @property
+    def level(self) -> float:
+        """Requests a second, or users."""
+        return (self.users if self.rate is None else self.rate) or 0.0
 
 
 class Replay(Record):
@@ -48,7 +58,7 @@ class Replay(Record):
 
 class Traffic(Record):
     rate: Rate | None = None  # constant; or
-    points: list[Point] = []  # a profile; or
+    points: list[Point] = []  # a profile, of rates or of users who come back; or
     trace: Files = []  # a recording: a file beside the scenario, or several (sim/imports/traffic)
     # ... or so many who come back: each thinks, asks, waits for what becomes of it, thinks again
     users: Annotated[Positive, at_most(Bounds(1.0, 65536.0, "65536"))] | None = None
@@ -59,6 +69,15 @@ class Traffic(Record):
     mix: dict[Asked, Fraction] = {}  # of what users ask, as in a stack; none: the stack's
 
     @property
-    def crowd(self) -> int:
-        """How many come back, with the scale."""
-        return max(1, round(self.users * self.scale)) if self.users else 0
+    def returns(self) -> bool:
+        """Do users come back?"""
+        return self.think is not None
+
+    @property
+    def levels(self) -> list[tuple[float, float, float]]:
+        """What comes, with the scale: (from second, requests a second or users, over seconds)."""
+        if self.users:
+            return [(0.0, float(max(1, round(self.users * self.scale))), 0.0)]
+        if self.rate is not None:
+            return [(0.0, self.rate * self.scale, 0.0)]
+        return [(point.at, point.level * self.scale, point.ramp) for point in self.points]

@@ -10,7 +10,7 @@ from sim.control.core.choices import ASKED, AtTheEdge, Choices, Controller, Gate
 from sim.control.core.clock import Clock, Loop, Rank
 from sim.control.core.cluster import Cluster, PortTakenError
 from sim.control.core.records import NonsenseError
-from sim.control.core.wires import wire
+from sim.control.core.wires import wire, wire_users
 from sim.control.faults.faults import Faults
 from sim.control.load_balancing.haproxy import HAProxy
 from sim.control.people.human import Human
@@ -111,6 +111,7 @@ def bootstrap(cluster: Cluster) -> None:
     network = stack.network
     laws = law(network.same_server), law(network.same_zone), law(network.between_zones)
     wire(cluster, *laws)
+    wire_users(cluster, law(network.users))
     for _ in range(servers):
         cluster.add_server()
     for name in stack.playing("external"):

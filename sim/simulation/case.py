@@ -6,13 +6,14 @@ no study, and both speak of cases.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 
 from sim.dataplane.engines import duration_s, expected_requests
 from sim.dataplane.profile import Arrivals
-from sim.imports.trace import arrivals
+from sim.imports.trace import arrivals, stays
 from sim.platforms import blaming, configured, layers, takes
 from sim.platforms.platform import Platform, servers_of
 from sim.schema.layers import check_quota, stack_on
@@ -68,7 +69,8 @@ class Case:
         as many as they would make if all were answered at once."""
         end, traffic = self.scenario.horizon, self.scenario.traffic
         if traffic.think is not None:
-            return traffic.crowd * end / traffic.think.mean
+            here = (min(stay.end_s, end) - stay.begin_s for stay in stays(traffic, end))
+            return math.fsum(here) / traffic.think.mean
         rates = sorted((e.at, e.traffic.rate) for e in self.scenario.events if e.traffic)
         total = expected_requests(self.arrivals, rates[0][0] if rates else end)
         for (at, rate), (until, _) in pairwise([*rates, (end, 0.0)]):

@@ -67,6 +67,7 @@ def finished(
             added(s.price_per_hour for s in cluster.servers if s.rented_s == 0.0),
             charge_of(case.choices.scheduling),
             charge_of(case.choices.load_balancing),
+            jobs_per_s={name: queue.pushed / end for name, queue in cluster.queues().items()},
         ),
         means=observer.means,
         usd=added(rented_s / 3600.0 * price for rented_s, price in rented),

@@ -10,6 +10,7 @@ from sim.control.core.clock import Rank
 from sim.control.resource_limits.profiles import law
 from sim.dataplane.engines import choose, plane_class
 from sim.dataplane.profile import Workload
+from sim.imports.trace import stays
 from sim.platforms import blaming
 from sim.results.run import Run
 from sim.schema.fields import LawSpec
@@ -67,7 +68,7 @@ class Simulation:
                 bucket_s=step_s,
                 services=len(stack.asked()),
                 mix=ways_of(stack),
-                users=scenario.traffic.crowd,
+                users=stays(scenario.traffic, scenario.horizon),
                 think=law(scenario.traffic.think or LawSpec()),
             )
         )

@@ -12,11 +12,11 @@ from typing import Any
 
 from sim.dataplane.engines import ENGINES
 from sim.platforms import written
-from sim.schema.fields import InputError, Issue
+from sim.schema.fields import InputError, Issue, refuse_all
 from sim.schema.scenario import Scenario
 from sim.schema.settings import parse_setting
 from sim.schema.stack import Stack
-from sim.schema.text.validation import closest, given, one_of
+from sim.schema.text.validation import given, option
 from sim.study.precision import Until, most_replications, until_text
 
 DEFAULT_SEED = 1
@@ -52,14 +52,12 @@ class Ask:
         if isinstance(platforms, Iterable) and not isinstance(platforms, str):
             platforms = tuple(platforms)
         listed = replace(self, platforms=platforms)
-        issues = [
+        refuse_all([
             *_kinds(listed),
             *_whole("seed", self.seed, 0, SEEDS - 1),
             *_whole("reps", 1 if self.reps is None else self.reps, 1, MOST_REPS),
             *_named("engine", self.engine, ENGINES),
-        ]
-        if issues:
-            raise InputError(issues=issues)
+        ])  # fmt: skip
         return replace(
             listed,
             scenario=_text(self.scenario),
@@ -161,5 +159,4 @@ def _whole(name: str, value: Any, low: int, high: int) -> Iterator[Issue]:
 def _named(name: str, value: str, known: Sequence[str]) -> Iterator[Issue]:
     """One of the names that exist."""
     if value not in known:
-        expected, near = one_of(known), closest(str(value), known)
-        yield Issue(field=name, found=repr(value), expected=expected, nearest=near)
+        yield option(name).misnamed(repr(value), str(value), known)

@@ -37,6 +37,13 @@ class BatchSample(NamedTuple):
     ended: str = ""  # where `until` was asked for: which end it came to
     failure: Exception | None = None  # with `salvage`: what ended it early
 
+    def whole(self) -> tuple[tuple[Replication, ...], ...]:
+        """The replications, for whom a part of them would mislead: raises KeyboardInterrupt where
+        Ctrl-C ended it."""
+        if self.interrupted:
+            raise KeyboardInterrupt
+        return self.replications
+
 
 Runner = Callable[..., BatchSample]  # `Batch.run`, or a partial of it: how a batch is run
 

@@ -15,14 +15,14 @@ from sim.dataplane.codes import MOST_USERS
 from sim.dataplane.engines import MOST_REQUESTS
 from sim.dataplane.profile import Arrivals
 from sim.imports.evidence import Corrections, Imported
-from sim.imports.trace import profile, recording
+from sim.imports.trace import profile, recording, stays
 from sim.imports.traffic.endpoints import AskedPath
 from sim.imports.traffic.replay import figures
 from sim.library.scenarios import load_scenario
 from sim.library.stacks import drawn, list_stacks, load_stack, read_stack
 from sim.platforms import ablated, capabilities, configured, load, named, refresh
 from sim.platforms import names as platform_names
-from sim.schema.fields import InputError, Issue
+from sim.schema.fields import Complaints, InputError, Issue, refuse_all
 from sim.schema.layers import check_stack
 from sim.schema.scenario import Claim, Scenario
 from sim.schema.settings import apply_settings, split_settings
@@ -168,11 +168,11 @@ def _cases(
 
 
 def _not_too_many(case: Case) -> None:
-    users = case.scenario.traffic.crowd
+    users = len(stays(case.scenario.traffic, case.scenario.horizon))
     if users > MOST_USERS:
         raise InputError(
             field="scenario.traffic.scale",
-            found=f"{users} users",
+            found=f"{users} users, who come and go",
             expected=f"at most {MOST_USERS}",
         )
     if case.requests > MOST_REQUESTS:
@@ -186,16 +186,13 @@ def _not_too_many(case: Case) -> None:
 def _names(platforms: Sequence[str]) -> tuple[str, ...]:
     """The names of the platforms, all of which exist; `all` as it is."""
     names = named(platforms)
-    issues = []
+    wrong = Complaints()
     if not names:
-        issues.append(Issue(field="platform", found="none", expected=one_of(platform_names())))
+        wrong.append(Issue(field="platform", found="none", expected=one_of(platform_names())))
     for name in names if names != ALL else ():
-        try:
+        with wrong.noted():
             load(name)
-        except InputError as error:
-            issues += error.issues
-    if issues:
-        raise InputError(issues=issues)
+    refuse_all(wrong)
     return names
 
 
@@ -251,14 +248,14 @@ def _path_of(name: str) -> str:
 
 
 def _by_path(
-    scenario: Scenario, stack: Stack, asked: Sequence[AskedPath]
+    scenario: Scenario, stack: Stack, paths: Sequence[AskedPath]
 ) -> tuple[Scenario, Stack]:
     """Users ask what the log says, of endpoints that the stack has, or that are served as its rest
     is."""
     if scenario.traffic.mix:
         found, expected = "mix beside replay.endpoints", "one of them"
         raise InputError(field="scenario.traffic", found=found, expected=expected)
-    entry, shares = stack.services[stack.entry], {each.name: each.share for each in asked}
+    entry, shares = stack.services[stack.entry], {each.name: each.share for each in paths}
     endpoints, doors = {**dict.fromkeys(shares), **entry.endpoints}, stack.doors
     name = {n: f"{stack.entry}/{n}" if n in stack.services else n for n in shares}
     mix = {name[n]: share for n, share in shares.items()}

@@ -26,7 +26,7 @@ from sim.schema.scenario_checks import read_event
 from sim.schema.stack import Stack
 from sim.schema.text.document import Document
 from sim.schema.text.files import read_text
-from sim.schema.text.validation import given, read_value
+from sim.schema.text.validation import Spot, given, read_value
 from sim.simulation.simulation import Simulation
 from sim.study.ask import DEFAULT_SEED, Ask
 from sim.study.batch import BatchSample
@@ -217,7 +217,7 @@ class Session:
     def _time(self, verb: str, text: float | str, least_s: float, most_s: float) -> float:
         """Simulated seconds within these bounds."""
         number = isinstance(text, Real) and not isinstance(text, bool)
-        time_s = float(text) if number else read_value(Duration, text, Document(verb), ())
+        time_s = float(text) if number else read_value(Duration, text, Spot(Document(verb)))
         if not least_s <= time_s <= most_s:
             expected = f"a time from {least_s:g}s to {most_s:g}s"
             expected += "; rewind() goes back" if time_s < least_s else ""

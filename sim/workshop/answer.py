@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sim.schema.fields import InputError, Issue, Name, Record
+from sim.schema.fields import InputError, Issue, Name, Record, refuse_all
 from sim.schema.stack import Stack
 from sim.schema.text.document import Document, Path_, read_yaml
 from sim.schema.text.files import read_text
@@ -50,12 +50,8 @@ def read_answer(file: Path, challenge: Challenge, stack: Stack) -> tuple[Answer,
     if document.data.get("set", {}) is None:  # `set:` with every line below it commented out
         document.data["set"] = {}
     answer = read_record(Answer, document)
-    issues = [
-        *_platform(answer, challenge, document),
-        *_forbidden(answer, challenge, stack, document),
-    ]
-    if issues:
-        raise InputError(issues=issues)
+    strange_platform = _platform(answer, challenge, document)
+    refuse_all([*strange_platform, *_forbidden(answer, challenge, stack, document)])
     return answer, document
 
 

@@ -13,9 +13,10 @@ from pydantic import Field, model_validator
 
 from sim.library.scenarios import load_scenario
 from sim.results.figures import METRICS
-from sim.schema.fields import InputError, Label, Limit, Name, Positive, Record
+from sim.results.verdicts import within
+from sim.schema.fields import Label, Limit, Name, Positive, Record
 from sim.schema.scenario import Scenario
-from sim.schema.text.validation import closest, one_of, read_file
+from sim.schema.text.validation import option, read_file
 from sim.workshop.language import ENGLISH, Translation, translation
 
 FOLDER = Path(__file__).resolve().parent / "challenges"
@@ -38,11 +39,7 @@ class Goal(Record):
 
     def reached(self, measured: float | None) -> bool:
         """A figure that does not exist (never recovered) reaches nothing."""
-        return (
-            measured is not None
-            and (self.low is None or measured >= self.low)
-            and (self.high is None or measured <= self.high)
-        )
+        return within(measured, self.low, self.high)
 
 
 class Knob(Record):
@@ -111,9 +108,7 @@ def challenge(number: int, language: str = ENGLISH) -> Challenge:
     """The challenge of that number; InputError if there is none."""
     known = {each.number: each for each in challenges(language)}
     if number not in known:
-        expected = one_of([str(n) for n in known])
-        near = closest(str(number), map(str, known))
-        raise InputError(field="challenge", found=str(number), expected=expected, nearest=near)
+        raise option("challenge").unknown(str(number), map(str, known), str(number))
     return known[number]
 
 

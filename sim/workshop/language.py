@@ -7,10 +7,10 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-from sim.schema.fields import InputError, Record
+from sim.schema.fields import Record
 from sim.schema.text.document import read_yaml
 from sim.schema.text.files import read_text
-from sim.schema.text.validation import closest, one_of, read_file
+from sim.schema.text.validation import option, read_file
 
 FOLDER = Path(__file__).resolve().parent / "languages"
 ENGLISH = "en"
@@ -22,9 +22,7 @@ class Phrases:
     def __init__(self, language: str = ENGLISH) -> None:
         """InputError for a language that nobody has written."""
         if language not in languages():
-            near = closest(language, languages())
-            expected = one_of(languages())
-            raise InputError(field="language", found=language, expected=expected, nearest=near)
+            raise option("language").unknown(language, languages(), language)
         self.language = language
         self.texts = _texts(language)
 

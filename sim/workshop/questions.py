@@ -77,12 +77,12 @@ def _measured(say: Phrases, under: str, figures: Figures) -> Iterator[Question]:
     failed, arrived = sum(requests["failed"].values()), requests["arrived"]
     share = 1000 * failed / max(1, arrived)
     of_all = say("of_all", part=words.count(failed), whole=words.count(arrived))
-    asked = (
+    measures = (
         ("down", figures["downtime_s"], words.duration(figures["downtime_s"])),
         ("failed", share, f"{share:.1f} ({of_all})"),
         ("minutes", minutes, words.figure("operator.minutes", minutes)),
     )
-    for kind, value, because in asked:
+    for kind, value, because in measures:
         options = tuple(say(kind).splitlines())
         text = say(f"asks_{kind}", under=under)
         yield Question(kind, under, text, options, range_of(value, kind), because)
@@ -139,10 +139,13 @@ def _claim(say: Phrases, row: dict[str, Any], because: str) -> Question:
 
 
 def put(
-    say: Phrases, asked: Iterable[Question], read: Callable[[], str], show: Callable[[str], None]
+    say: Phrases,
+    questions: Iterable[Question],
+    read: Callable[[], str],
+    show: Callable[[str], None],
 ) -> Iterator[bool]:
     """Put the questions one by one; yields whether each answer was right. `read` returns a line."""
-    for number, question in enumerate(asked, start=1):
+    for number, question in enumerate(questions, start=1):
         letters = "abcdefgh"[: len(question.options)]
         show(f"\n{say('question', number=number, text=question.text)}")
         for letter, option in zip(letters, question.options, strict=True):

@@ -52,6 +52,9 @@ class FakePlane:
             self.now = until
         return self.now, told
 
+    def stands_until(self, _: float) -> float:
+        return self.now  # its CPU may be any function of time
+
     def tell(self, note: Note, ident: int) -> None:
         self.notices.append(Notice(self.now, note, ident))
 

@@ -25,6 +25,7 @@ from sim.dataplane.profile import (
     PoolRules,
     Profile,
     Routing,
+    Stay,
     StoryStep,
     Way,
     Workload,
@@ -118,6 +119,7 @@ def worker(dice: Dice, calm: float) -> Profile:
         acknowledge_s=dice.aside((0.5, 2.0, 8.0)) if dice(0.3) else INF,
         by_connection=by_connection,
         prefetch=dice.aside((0, 0, 1, 3, 40)),
+        failures_told=dice.aside((True, True, False)),
         redelivery_look_s=dice.pick(0.0, 0.0, 0.5, 4.0),
         reconnects=dice(0.8),
         max_stalled=dice.pick(0, 1, 2, 99),
@@ -328,6 +330,7 @@ def queue(dice: Dice) -> Profile:
         queue_bytes=dice.pick(0, 0, 1, 5, 20) * job_bytes,
         evict=dice(0.5),
         job_bytes=job_bytes,
+        unsent_s=dice.aside((0.0, 0.0, 0.0, 0.5, 5.0, 500.0)),
     )
 
 
@@ -589,6 +592,8 @@ class Author:
         if aside((True, True, False)):
             by = [server for server in range(self.servers) if aside((True, False))]
             self.step(t, "set_gates", by, aside((False, True)))
+        elif aside((True, False)):
+            self.step(t, "close_gate", aside(range(self.servers)))
 
     def cool(self, t: float) -> None:
         """A cache forgets, or nobody hears of it for a while."""
@@ -609,6 +614,16 @@ class Author:
         self.step(t, "hang", c)
         if later < INF:
             self.step(later, "resume", c)
+
+    def succeed(self, t: float) -> None:
+        """A replica takes a queue's place, that lacks what came since."""
+        aside = self.dice.aside
+        queues = [c for c, kind in enumerate(self.kind_of) if kind == Kind.QUEUE]
+        if queues and aside((True, False, False)):
+            number, later = aside(range(QUEUES)), t + aside((0.0, 0.0, 1.0))
+            version = aside(self.versions_of(Kind.QUEUE, 0, number))
+            self.step(t, "promote", number, t - aside((0.0, 0.125, 1.0, 10.0)))
+            self.step(later, "set_profile", aside(queues), version)
 
     def drain(self, t: float, later: float, c: int) -> None:
         self.step(t, "drain", c)
@@ -700,6 +715,14 @@ def ways(dice: Dice) -> tuple[Way, ...]:
     return tuple(Way(share, *whom) for share, whom in zip(shares, asked, strict=True))
 
 
+def stay(users: Random, horizon: float) -> Stay:
+    """Of one who comes back: in most cases all the time."""
+    if users.random() < 0.7:
+        return Stay()
+    begin = users.choice((0.0, 0.25, 0.5)) * horizon
+    return Stay(begin, users.choice((INF, begin + 0.25 * horizon)))
+
+
 def make_world(seed: int, lattice: bool) -> World:
     """The world of this seed: (workload, profiles, script, restart delays, end)."""
     dice = Dice(seed, lattice)
@@ -717,7 +740,7 @@ def make_world(seed: int, lattice: bool) -> World:
         lattice_s=dice.lattice,
         services=SERVICES if dice.lattice else 1,
         mix=ways(dice),
-        users=users.choice((0, 0, 0, 1, 3, 9)),
+        users=tuple(stay(users, horizon) for _ in range(users.choice((0, 0, 0, 1, 3, 9)))),
         think=Law(
             LawKind(users.randrange(4)), users.choice((1.0, 4.0)), users.choice((0.0, 0.3, 1.0))
         ),
@@ -732,6 +755,7 @@ def make_world(seed: int, lattice: bool) -> World:
         author.wire(t)
         author.gate(t)
         author.cool(t)
+        author.succeed(t)
     soonest = 8.0 if long else 1.0  # who never finds memory is started a thousand times, not more
     restart = tuple(soonest * dice.pick(0.125, 0.25, 1.0, INF) for _ in range(20))
     script = sorted(author.steps, key=lambda step: step.t_s)

@@ -229,6 +229,7 @@ READINGS = {
     "advance",
     "gauge",
     "stands_until",
+    "checks_use",
     "container_gauge",
     "service_gauge",
     "call_gauges",

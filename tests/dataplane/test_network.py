@@ -71,11 +71,12 @@ def test_a_query_travels_and_logs_in_before_its_first(plane_class: Make) -> None
 
 
 def test_on_one_server_it_is_the_way_within_it(plane_class: Make) -> None:
-    links = ((ONE_SERVER, ONE_SERVER, constant(2 * MS)), (0, 0, constant(1.0)))
+    links = ((ONE_SERVER, ONE_SERVER, constant(2 * MS)), (2, 2, constant(1.0)))
     made = chain(http(calls(1)), http(), links=links)
     steps = [
         s._replace(args=(s.args[0], 0)) if s.verb == "add_container" else s for s in made.script
     ]
+    steps.append(Step(0.0, "place", (0, 2)))
     run = drive(plane_class, made._replace(script=tuple(steps)))
     assert latency(run, 1.0) == (16 + 4) * MS
 

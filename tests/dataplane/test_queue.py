@@ -54,6 +54,60 @@ def test_what_a_kill_loses_by_persistence(plane_class, persistence, host, lost, 
     assert found.get("queued", 0) == 200 - lost
 
 
+@pytest.mark.parametrize(("back", "queued", "lost"), [((), 5, 0), ((15.0,), 3, 2)])
+def test_jobs_stay_open_until_the_queue_is_back(plane_class, back, queued, lost):
+    """Three on disk at 10, two after it; the host dies at 10.5. Without a restart none is lost nor
+    done at the end of the run: nobody knows yet what the disk will bring back."""
+    script = [(10.5, "server_down", (1,)), (12.0, "server_up", (1,))]
+    script += [(t, "start", (1, 1)) for t in back]
+    w = world(load(9.0, 9.0, 9.0, 10.25, 10.25), API, replace(QUEUE, persistence=EVERYSEC),
+              script=script)  # fmt: skip
+    run = drive(plane_class, w)
+    assert run.plane.gauge().jobs_queued == run.plane.books().jobs_queued == queued
+    assert run.jobs().get("redis_wiped", 0) == lost
+
+
+@pytest.mark.parametrize(
+    ("since_s", "found"),
+    [
+        (10.5, {"done": 4}),
+        (10.25, {"done": 4, "duplicated": 1}),
+        (9.5, {"done": 2, "duplicated": 1, "not_replicated": 2}),
+        (9.125, {"done": 2, "duplicated": 2, "not_replicated": 2}),
+        (8.0, {"done": 2, "not_replicated": 2}),
+    ],
+)
+def test_a_replica_lacks_what_was_pushed_and_has_what_was_taken(plane_class, since_s, found):
+    """Two jobs at 9, two at 10; the worker takes the first at 9.25, the second at 10.375, and does
+    both. The queue dies at 10.5, with all on its disk; from 12 on a replica is it."""
+    replica = replace(QUEUE, unsent_s=60.0)
+    script = [
+        (0.0, "exit", (2,)), (9.25, "start", (2, 2)), (10.5, "exit", (1,)),
+        (12.0, "promote", (0, since_s)), (12.0, "set_profile", (3, 4)),
+    ]  # fmt: skip
+    worker = replace(WORKER, cpu=constant(1.125))
+    first, standby = replace(replica, persistence=ALWAYS), replace(replica, number=1)
+    w = world(load(9.0, 9.0, 10.0, 10.0), API, first, worker, standby, script=script)
+    run = drive(plane_class, w._replace(profiles=(*w.profiles, replica)))
+    assert run.jobs() == {"enqueued": 4, **found}
+    assert run.plane.gauge().jobs_queued == 0
+
+
+def test_nobody_plays_a_queue_whose_server_came_back_as_a_replica(plane_class):
+    """The old primary is back at 11 as another queue; what is pushed at 11.5 gets nowhere; from 12
+    on a replica is the queue, with what waited: one job. Each in another's place again at 14."""
+    replica = replace(QUEUE, unsent_s=60.0)
+    script = [
+        (10.5, "exit", (1,)), (11.0, "start", (1, 2)), (12.0, "promote", (0, 10.5)),
+        (12.0, "set_profile", (2, 1)), (14.0, "set_profile", (1, 1)), (14.0, "set_profile", (2, 2)),
+    ]  # fmt: skip
+    w = world(load(10.0, 11.5, 13.0, 14.5), API, replica, replace(replica, number=1), script=script)
+    run = drive(plane_class, w)
+    assert run.jobs() == {"enqueued": 4, "redis_down": 1}
+    assert run.plane.queue_gauge(0).queued == 3
+    assert run.plane.queue_gauge(1).queued == 0
+
+
 @pytest.mark.parametrize(("killed_s", "lost"), [(10.75, 3), (11.0, 0), (11.25, 0)])
 def test_everysec_loses_the_last_second_with_the_host_and_nothing_with_the_process(
     plane_class, killed_s, lost

@@ -182,6 +182,20 @@ def test_a_job_that_stalls_too_often_is_a_dead_letter(plane_class):
     assert (second.pushed, second.queued) == (1, 1)
 
 
+def test_a_try_that_fails_and_is_not_told_comes_back_when_its_acknowledgement_is_due(plane_class):
+    """Taken at 1, 5 and 9, each try fails a second later, and is back four seconds after it was
+    taken: at 5, at 9, and at 13, when that is once too often."""
+    rules = {"reliable": True, "acknowledge_s": 4.0, "max_stalled": 2, "dead_letters": 1}
+    poor = worker(0, 1.0, error_rate=1.0, job_attempts=1, failures_told=False, **rules)
+    w = world(users(1.0), api(pushes(0)), queue(0), queue(1), poor)
+    seen = []
+    drive(plane_class, w, [4.5, 5.5, 12.5, 13.5], lambda plane: seen.append(gauges(plane)))
+    assert [(first.queued, first.in_progress, second.pushed) for first, second in seen[:4]] == [
+        (1, 0, 0), (0, 1, 0), (1, 0, 0), (0, 0, 1),
+    ]  # fmt: skip
+    assert seen[3][0].causes[JobLoss.STALLED] == 1
+
+
 def test_a_dead_letter_to_a_queue_that_is_down_is_lost_there_too(plane_class):
     poor = worker(0, 1.0, dead_letters=1, **FAILS)
     w = world(users(1.0), api(pushes(0)), queue(0), queue(1), poor, script=[(2.0, "exit", (2,))])

@@ -15,10 +15,11 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
-from sim.dataplane.codes import Does, Kind, Outcome
-from sim.dataplane.profile import Client, Profile, StoryStep
+from sim.dataplane.codes import Cancel, Does, Kind, Outcome
+from sim.dataplane.profile import Client, Profile, StoryStep, Way
 from sim.dataplane.profile import Workload as Load
 from sim.dataplane.tables import ARRIVED, FIRST_CAUSE, SUCCEEDED
+from tests.dataplane.twins import compiled
 from tests.dataplane.worlds import World, constant, drive, exponential, lognormal, poisson, world
 
 SEEDS = 12
@@ -220,6 +221,59 @@ def test_deterministic_patience(plane_class, c, load_factor):
     agrees(answered_s, theory.answered_s, narrow=0.05)
 
 
+def left_of_each(
+    c: int, rate: float, mu: float, law: tuple[tuple[float, float], ...]
+) -> list[float]:
+    """Of an M/M/c whose clients have one of several patiences, `law` (share, seconds): the share
+    of each kind that has left before its answer. The virtual wait V has the M/M/c+G density
+    rate p[c - 1] exp(rate H(v) - c mu v), H the integral of the share still patient (Baccelli and
+    Hebuterne 1981); the client counts its service, too, as in `mmcd`. Integrated by numbers."""
+    step, a = 1e-4, rate / mu
+    v = np.arange(0.0, 20.0, step)
+    patient = sum(share * (v < seconds) for share, seconds in law)
+    weight = [a**n / math.factorial(n) for n in range(c)]
+    held = np.concatenate([[0.0], np.cumsum(patient)[:-1]]) * step
+    density = rate * weight[-1] * np.exp(rate * held - c * mu * v)
+    total = sum(weight) + integrate.trapezoid(density, v)
+    shares = []
+    for _, seconds in law:
+        in_time = v < seconds
+        served = density[in_time] * -np.expm1(-mu * (seconds - v[in_time]))
+        answered = sum(weight) * -math.expm1(-mu * seconds) + integrate.trapezoid(
+            served, v[in_time]
+        )
+        shares.append(1 - float(answered / total))
+    return shares
+
+
+def test_the_general_law_of_patience_is_that_of_one_patience_where_there_is_one():
+    (left,) = left_of_each(3, 1.2 * 3 * MU, MU, ((1.0, 3 * SERVICE_S),))
+    assert left == pytest.approx(mmcd(3, 1.2 * 3 * MU, MU, 3 * SERVICE_S).left, rel=1e-3)
+
+
+@pytest.mark.parametrize(("c", "load_factor"), [(1, 0.9), (3, 1.2)])
+def test_two_callers_of_a_service_with_a_patience_each(c, load_factor):
+    """M/M/c+G: two services that users ask in half of the cases each ask a third, which works for
+    the patient one the longer the less the other one waits. The compiled engine alone."""
+    rate, patience = load_factor * c * MU, (1.5 * SERVICE_S, 5 * SERVICE_S)
+    callers = [
+        replace(API, cpu=constant(0.0), steps=(StoryStep(Does.CALL, target=2, client=client),))
+        for client in map(Client, patience)
+    ]
+    asked = replace(API, slots=c, cancel=Cancel.HOP)
+    gave_up: list[list[float]] = [[], []]
+    for seed in range(SEEDS):
+        work = replace(load(seed, rate, 60_000), services=3, mix=(Way(0.5, 0), Way(0.5, 1)))
+        w = world(work, *callers, asked, cores=float(c), script=listed(0, 1, 2))
+        table = drive(compiled, w._replace(end_s=work.horizon_s + 60)).recording.endpoints
+        column = FIRST_CAUSE + Outcome.CLIENT_TIMEOUT - Outcome.REFUSED
+        for sample, row in zip(gave_up, table, strict=True):
+            sample.append(float(row[column] / row[ARRIVED]))
+    law = tuple((0.5, seconds) for seconds in patience)
+    for sample, theory in zip(gave_up, left_of_each(c, rate, MU, law), strict=True):
+        agrees(sample, theory, narrow=0.08)
+
+
 def test_without_cancellation_abandoned_work_is_done_all_the_same(plane_class):
     """Zombies: the server is a plain M/M/1, and clients leave if their time in it exceeds D."""
     rate, patience = 0.6 * MU, 3 * SERVICE_S
@@ -238,6 +292,33 @@ def test_an_open_jackson_network(plane_class):
     api = replace(API, cpu=exponential(0.15), query=exponential(0.075), pool=10**6)
     got = mean_latency(plane_class, rate, 3000, api, database, cores=[2.0, 1.0])
     agrees(got, mmc_time(2, rate, 1 / 0.15) + 1 / (1 / 0.075 - rate))
+
+
+def listed(*services: int) -> list[tuple[float, str, tuple]]:
+    """A container of each, told to its service's balancer at once."""
+    return [(0.0, "publish", ((c,), -1, service)) for c, service in enumerate(services)]
+
+
+@pytest.mark.parametrize(("cores", "law"), [(1, exponential), (2, exponential), (1, constant)])
+def test_an_open_jackson_network_with_feedback_over_calls(cores, law):
+    """The entry calls the other service with p, and that calls back with q, which may call again,
+    and so on: 1 / (1 - pq) visits to the entry in the mean, p times as many to the other, and the
+    sojourns add up as if each were alone (Jackson 1957; of constant demands too, where all share
+    one core: Baskett, Chandy, Muntz and Palacios 1975). The compiled engine alone, as in
+    test_users.py."""
+    rate, p, q, entry_s, other_s = 5.0 * cores, 0.5, 0.4, 0.08, 0.15
+    visits = 1 / (1 - p * q)
+
+    def serves(seconds: float, whom: int, share: float) -> Profile:
+        call = StoryStep(Does.CALL, target=whom, share=share, client=PATIENT)
+        steps = (StoryStep(Does.CPU, law(seconds)), call)
+        return replace(API, cpu=constant(0.0), steps=steps)
+
+    services = serves(entry_s, 1, p), serves(other_s, 0, q)
+    told = listed(0, 1)
+    got = mean_latency(compiled, rate, 20_000, *services, cores=float(cores), script=told)
+    demands = (visits, entry_s), (visits * p, other_s)
+    agrees(got, math.fsum(n * mmc_time(cores, rate * n, 1 / s) for n, s in demands), narrow=0.04)
 
 
 def held_tandem_time(front: int, back: int, rate: float, front_mu: float, back_mu: float) -> float:
@@ -273,9 +354,8 @@ def test_a_caller_s_slot_is_held_while_its_call_lasts(plane_class):
     theory = held_tandem_time(front, back, rate, 1 / front_s, 1 / back_s)
     jackson = mmc_time(front, rate, 1 / front_s) + mmc_time(back, rate, 1 / back_s)
     assert theory > 1.1 * jackson
-    listed = [(0.0, "publish", ((i,), -1, i)) for i in range(2)]
     cores = [float(front), float(back)]
-    got = mean_latency(plane_class, rate, 3000, caller, callee, cores=cores, script=listed)
+    got = mean_latency(plane_class, rate, 3000, caller, callee, cores=cores, script=listed(0, 1))
     agrees(got, theory)
 
 

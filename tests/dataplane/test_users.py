@@ -11,7 +11,7 @@ from itertools import accumulate
 import pytest
 
 from sim.dataplane.codes import Does, Kind
-from sim.dataplane.profile import Arrivals, Client, Law, Profile, StoryStep, Workload
+from sim.dataplane.profile import Arrivals, Client, Law, Profile, Stay, StoryStep, Workload
 from sim.dataplane.tables import ARRIVED, SUCCEEDED
 from tests.dataplane.test_calls import service, takes
 from tests.dataplane.test_theory import PATIENT, SEEDS, agrees
@@ -20,7 +20,7 @@ from tests.dataplane.worlds import constant, drive, ends, exponential, world
 
 
 def crowd(users: int, think: Law, horizon: float = 20.0, client: Client = PATIENT, seed: int = 1):
-    return Workload(seed, horizon, Arrivals(), client, users=users, think=think)
+    return Workload(seed, horizon, Arrivals(), client, users=(Stay(),) * users, think=think)
 
 
 def test_a_user_asks_thinks_and_asks_again_up_to_the_horizon(plane_class):
@@ -34,6 +34,15 @@ def test_who_waits_asks_nothing(plane_class):
     6, and never two at once from then on."""
     w = world(crowd(2, constant(2.0), 9.0), service(takes(1.0), slots=1), end_s=30.0)
     assert [t for t, *_ in ends(plane_class, w)] == [3.0, 4.0, 6.0, 7.0, 9.0]
+
+
+def test_who_leaves_waits_for_the_answer_and_asks_no_more(plane_class):
+    """Served for 1 s, thinking 2 s: one is there from 1 s on and asks at 3 and 6, one until 5.5 s
+    and asks at 2 and 5, and has its answer at 6; one thinks when it leaves, and asks nothing."""
+    stays = (Stay(1.0), Stay(end_s=5.5), Stay(4.0, 5.5), Stay(2.0, 4.0))
+    work = replace(crowd(0, constant(2.0), 8.0), users=stays)
+    w = world(work, service(takes(1.0)), end_s=30.0)
+    assert ends(plane_class, w) == [(3.0, 1, 0), (4.0, 2, 0), (6.0, 3, 0), (7.0, 4, 0)]
 
 
 def test_it_waits_for_all_tries_and_thinks_then(plane_class):

@@ -265,6 +265,16 @@ def test_users_who_come_back_think_and_ask(law):
     assert pytest.importorskip("esprima").parseModule(text)
 
 
+def test_users_who_come_and_go_ramp():
+    points = [Point(users=5), Point(at=100.0, users=25, ramp=50.0), Point(at=300.0, users=0)]
+    text = script("crowd", "A", Traffic(points=points, think=LawSpec(mean=2.0)), Slo(), 600.0)
+    users = json.loads(re.search(r"options = (\{.*?\n\});", text, re.S)[1])["scenarios"]["users"]
+    stages = [(stage["duration"], stage["target"]) for stage in users.pop("stages")]
+    assert users == {"executor": "ramping-vus", "startVUs": 5}
+    flat = [stage for stage in stages if stage[0] != "0ms"]
+    assert flat == [("100000ms", 5), ("50000ms", 25), ("150000ms", 25), ("300000ms", 0)]
+
+
 # ---- which ----
 def test_exports_go_with_the_report_and_with_the_next(crash, tmp_path):
     files.write(crash, tmp_path / "r", plots=False, exports=tuple(formats.FORMATS))

@@ -15,7 +15,7 @@ from sim.dataplane.codes import REQUEST_CAUSES
 from sim.dataplane.tables import CallGauge, ServiceGauge
 from sim.report import colours
 from sim.report.page.calls import call_graphs
-from sim.report.page.charts import charts, platform_lane
+from sim.report.page.charts import View, charts, platform_lane
 from sim.report.page.constants import constants
 from sim.report.page.document import page
 from sim.report.page.sections import SECTIONS, mechanism, sections
@@ -227,7 +227,7 @@ def test_a_dot_stands_at_the_time_of_its_event():
     one = pages.plain()
     told = (TimelineRow(300.0, "operator_kill", "api-1", "x"), TimelineRow(700.0, "page", "", "y"))
     for run in one.runs:
-        marks = platform_lane(0, replace(run, timeline=told), 200.0, 1000.0, 800).marks
+        marks = platform_lane(0, replace(run, timeline=told), View(200.0, 1000.0, 800)).marks
         assert [mark.x for mark in marks] == [100.0, 500.0]
 
 

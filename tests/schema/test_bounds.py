@@ -22,7 +22,7 @@ from sim.schema.scenario import Scenario
 from sim.schema.stack import Stack
 from sim.schema.text.document import Document
 from sim.schema.text.paths import record_type, types_below, unwrap
-from sim.schema.text.validation import read_value
+from sim.schema.text.validation import Spot, read_value
 from sim.study.ask import Ask
 from sim.study.batch import Batch
 from sim.study.comparison import replay
@@ -192,6 +192,6 @@ def test_no_number_is_without_a_bound(path: str) -> None:
     for from_text in (True, False):
         for value in (10**20, 10**400, 16**6000, -(10**400), 1e300, float("nan")):
             with pytest.raises(InputError) as refused:
-                read_value(NUMBERS[path], value, Document("file"), (path,), from_text)
+                read_value(NUMBERS[path], value, Spot(Document("file"), (path,)), from_text)
             assert "\n" not in str(refused.value)
             assert len(str(refused.value)) < 500

@@ -429,16 +429,18 @@ def test_ctrl_c_leaves_the_session_where_it_stood(
     same(session.finish(), whole(session.script, "kubernetes", engine))
 
 
-def test_books_are_checked_each_minute_and_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_books_are_checked_every_five_minutes_and_at_the_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     checked: list[float] = []
     monkeypatch.setattr(
         ledger, "check", lambda books, recording, gauge, at_s, *_: checked.append(at_s)
     )
     session = sim.Session("container_crash", "compose", engine=ENGINE)
-    for to in (60.0, 60.5, 200.0):
+    for to in (60.0, 300.0, 300.5, 800.0):
         session.advance(to)
-    session.finish(250)
-    assert checked == [60.0, 120.0, 180.0, 240.0, 250.0]
+    session.finish(950)
+    assert checked == [300.0, 600.0, 900.0, 950.0]
 
 
 OWN = '''\

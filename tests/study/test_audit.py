@@ -6,7 +6,7 @@ import pytest
 
 from sim.schema.fields import InputError
 from sim.study.ask import Ask
-from sim.study.decision import audit, audit_text
+from sim.study.decision import audit
 from sim.study.decision.audit import Fault, FaultSet, events, faults, smallest, together
 from tests.study.runs import ALONE, interrupted
 
@@ -49,17 +49,17 @@ def test_the_smallest_sets_and_those_that_break_it_together_only():
 
 def test_it_finds_a_planted_pair_and_says_what_cures_it(tmp_path):
     """Two replicas behind HAProxy: one may be killed, and one may be stopped, but not both."""
-    done = audit.measure(audit.prepare(ASK, LISTED), LISTED, ALONE)
+    done = audit.measure(audit.prepare(ASK, LISTED), ALONE)
     assert [t.names for t in done.troubles if len(t.names) == 1 and t.breaks] == []
     assert [t.names for t in done.smallest("compose_hardened")] == [("kill", "stop")]
     assert done.together("compose_hardened") == done.smallest("compose_hardened")
     assert done.troubles[0].names == ("kill", "stop")
-    said = audit_text.PAGE.text(done)
+    said = audit.PAGE.text(done)
     assert said.startswith("Compose hardened: kill, then stop breaks the SLO")
     cure = done.cures["compose_hardened"]
     assert cure.change is not None
     assert cure.change.gains["requests.failed"].mean > 0
-    for name, write in audit_text.PAGE.parts(done).items():
+    for name, write in audit.PAGE.parts(done).items():
         write(tmp_path / name)
     record = json.loads((tmp_path / "audit.json").read_text())
     assert record["together"] == {"compose_hardened": [["kill", "stop"]]}
@@ -68,10 +68,10 @@ def test_it_finds_a_planted_pair_and_says_what_cures_it(tmp_path):
 
 
 def test_an_interrupted_audit_tells_what_was_finished():
-    done = audit.measure(audit.prepare(ASK, LISTED), LISTED, interrupted(2))
+    done = audit.measure(audit.prepare(ASK, LISTED), interrupted(2))
     assert done.interrupted
     assert len(done.troubles) < 6
-    assert "Interrupted" in audit_text.PAGE.text(done)
+    assert "Interrupted" in audit.PAGE.text(done)
 
 
 def test_what_the_stack_cannot_have_is_left_out_and_told():

@@ -1,7 +1,6 @@
 """A year of incidents and what follows from it: by hand where the answer can be worked out."""
 
 import json
-from dataclasses import replace
 
 import pytest
 
@@ -172,7 +171,7 @@ def test_the_work_to_get_there_and_after_an_incident_is_paid():
 def test_it_names_the_reader_s_own_rates():
     kinds = len(SHOP.rates.kinds)
     for file, says in (("", "ours"), ("mine.yaml", "mine.yaml")):
-        said = decision_text.verdict(replace(SHOP, rates_file=file), FREE)
+        said = decision_text.verdict(SHOP._replace(rates_file=file), FREE)
         assert f"(now {kinds} kinds, {says})" in decision_text.PAGE.text(said)
 
 

@@ -4,8 +4,8 @@ import pytest
 
 from sim.results.summary import replication
 from sim.study.ask import Ask
-from sim.study.decision import sensitivity, sensitivity_text
-from sim.study.decision.sensitivity import Swing, Tornado, doubts, verdict
+from sim.study.decision import sensitivity
+from sim.study.decision.sensitivity import Doubt, Tornado, doubts, verdict
 from sim.study.plan import plan
 from tests.results.synthetic import recording, run
 from tests.study.runs import ALONE
@@ -56,15 +56,15 @@ def test_what_flips_the_verdict_stands_in_the_first_sentence():
     base = {"compose": runs("compose", 200.0), "kubernetes": runs("kubernetes", 0.0)}
     worse = {**base, "kubernetes": runs("kubernetes", 400.0)}
     path = "stack.services.api.cpu.demand"
-    bar = Swing(path, "CPU", "0.012s", ({}, {path: {"mean": "0.024s"}}), ({}, worse))
-    found = Tornado(planned, "downtime_s", base, (bar,), (), False)
+    bar = Doubt(path, "CPU", "0.012s", ({}, {path: {"mean": "0.024s"}}), runs=({}, worse))
+    found = Tornado(planned, "downtime_s", base, (bar,))
     ((flipped, end, to),) = found.flips()
     assert (flipped, end, to.best) == (bar, 1, ("compose",))
-    first = " ".join(sensitivity_text.PAGE.text(found).split())
+    first = " ".join(sensitivity.PAGE.text(found).split())
     assert f"flips with {path} at 0.024s instead of 0.012s" in first
     assert "Kubernetes has the best downtime_s" in first
     none = found._replace(bars=())
-    assert "none of 0 numbers" in sensitivity_text.finding(none)
+    assert "none of 0 numbers" in sensitivity.finding(none)
 
 
 def test_a_tornado_of_a_crash_is_led_by_the_people_and_names_what_does_not_act(tmp_path):
@@ -76,8 +76,8 @@ def test_a_tornado_of_a_crash_is_led_by_the_people_and_names_what_does_not_act(t
     detect = next(bar for bar in found.bars if bar.name == "stack.operator.detect")
     low, high = (found.at(detect, end, "compose").mean for end in (0, 1))
     assert low < found.base["compose"][0].figures["downtime_s"] < high
-    parts = sensitivity_text.PAGE.parts(found, more=True)
-    assert set(parts) == sensitivity_text.PAGE.files
+    parts = sensitivity.PAGE.parts(found, more=True)
+    assert set(parts) == sensitivity.PAGE.files
     for name, write in parts.items():
         write(tmp_path / name)
     assert "stack.operator.detect" in (tmp_path / "tornado.csv").read_text()

@@ -8,7 +8,7 @@ from sim.report.study_page import spoken
 from sim.results.summary import replication
 from sim.schema.fields import InputError
 from sim.study.ask import Ask
-from sim.study.decision import sweep, sweep_text
+from sim.study.decision import sweep
 from sim.study.decision.knobs import grid, knobs, knobs_file
 from sim.study.decision.sweep import SweepPoint, knee
 from tests.results.synthetic import recording, run
@@ -125,10 +125,10 @@ def test_a_replica_that_pays_is_the_knee_and_each_file_says_so(tmp_path):
     vary = ["stack.services.api.scaling.min=1,stack.services.api.replicas=1..3"]
     done = sweep.measure(sweep.prepare(ask, vary, ["availability"]), ALONE)
     assert done.knee("kubernetes").settings["stack.services.api.replicas"] == 2
-    text = sweep_text.PAGE.text(done)
+    text = sweep.PAGE.text(done)
     assert "<- knee" in text
-    parts = sweep_text.PAGE.parts(done, more=True)
-    assert set(parts) == sweep_text.PAGE.files
+    parts = sweep.PAGE.parts(done, more=True)
+    assert set(parts) == sweep.PAGE.files
     for name, write in parts.items():
         write(tmp_path / name)
     record = json.loads((tmp_path / "sweep.json").read_text())
@@ -140,7 +140,7 @@ def test_a_replica_that_pays_is_the_knee_and_each_file_says_so(tmp_path):
 def test_an_interrupted_sweep_goes_on_from_its_store_with_the_same_bytes(tmp_path):
     def text(run, **how):
         runs = sweep.prepare(CRASH, ["stack.operator.detect=10s|60s"])
-        return sweep_text.PAGE.text(sweep.measure(runs, lambda batch: run(batch, **how)))
+        return sweep.PAGE.text(sweep.measure(runs, lambda batch: run(batch, **how)))
 
     whole = text(ALONE)
     half = text(interrupted(2), store=tmp_path)

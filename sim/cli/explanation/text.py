@@ -71,10 +71,13 @@ def _traffic(traffic: Traffic) -> Iterator[str]:
     elif traffic.trace:
         yield f"traffic: the recording {', '.join(traffic.trace)}{scale}"
     else:
-        yield f"traffic{scale}"
+        pause = words.duration(traffic.think.mean) if traffic.think else ""
+        whose = f" of users who ask, wait and think ({pause})" if pause else ""
+        yield f"traffic{whose}{scale}"
         for point in traffic.points:
             ramp = f", reached over {words.duration(point.ramp)}" if point.ramp else ""
-            yield f"  from {words.clock(point.at)}: {point.rate:g} requests/s{ramp}"
+            unit = "requests/s" if point.users is None else "users"
+            yield f"  from {words.clock(point.at)}: {point.level:g} {unit}{ramp}"
     client = traffic.client
     patience = f"clients wait {words.duration(client.timeout)}"
     yield f"{patience} and try {client.retries} more times" if client.retries else patience

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
-from sim.cli.options import REPORTS, Json, Platforms, StudyOf, StudyOptions, Whole
+from sim.cli.options import AS_USUAL, REPORTS, Json, Platforms, StudyOf, Whole
 
 
 def audit(
     *,
-    options: StudyOf = None,
+    options: StudyOf = AS_USUAL,
     scenario: str = "container_crash",
     platform: Platforms = None,
     faults: Path | None = None,
@@ -34,10 +35,7 @@ def audit(
     from sim.cli.studies import reported  # noqa: PLC0415
     from sim.study.ask import Ask  # noqa: PLC0415
     from sim.study.decision import audit as study  # noqa: PLC0415
-    from sim.study.decision.audit_text import PAGE  # noqa: PLC0415
 
-    options = options or StudyOptions()
     ask = Ask(**options.of(scenario, platform), reps=reps)
-    listed = study.faults(faults or study.FILE)
-    runs = study.prepare(ask, listed)
-    return reported(PAGE, lambda run: study.measure(runs, listed, run), spoken(options), out, json)
+    audit = study.prepare(ask, study.faults(faults or study.FILE))
+    return reported(study.PAGE, partial(study.measure, audit), spoken(options), out, json)

@@ -8,8 +8,9 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from sim.cli.options import DONE, NOT_HELD, REPORTS, Json, StudyOf, StudyOptions
+from sim.cli.options import AS_USUAL, DONE, NOT_HELD, REPORTS, Json, StudyOf
 from sim.schema.fields import InputError
+from sim.schema.text.validation import option
 
 Slo = Annotated[list[str], Parameter(negative="")]
 
@@ -20,7 +21,7 @@ def cheapest(
     over: Path | None = None,
     chance: float = 0.9,
     platform: str | None = None,
-    options: StudyOf = None,
+    options: StudyOf = AS_USUAL,
     export: str = "",
     out: Path = REPORTS / "cheapest",
     json: Json = False,
@@ -45,17 +46,17 @@ def cheapest(
         Folder for cheapest.md, cheapest.csv and cheapest.json.
     """
     from sim.cli.console import spoken  # noqa: PLC0415
-    from sim.cli.studies import one_of_these, reported  # noqa: PLC0415
+    from sim.cli.studies import reported  # noqa: PLC0415
     from sim.study.ask import Ask  # noqa: PLC0415
     from sim.study.decision import cheapest as study  # noqa: PLC0415
     from sim.study.decision.cheapest_text import PAGE  # noqa: PLC0415
     from sim.study.decision.knobs import knobs_file  # noqa: PLC0415
     from sim.study.decision.race import Rule  # noqa: PLC0415
 
-    one_of_these("--export", export, ("", "apply"))
+    if export not in ("", "apply"):
+        raise option("--export").unknown(export, ["apply"], repr(export))
     if not scenarios:
         raise InputError(field="SCENARIO", found="none", expected="one at least; see `sim list`")
-    options = options or StudyOptions()
     asks = [Ask(**options.of(scenario, platform)) for scenario in scenarios]
     contest = study.prepare(asks, slo, knobs_file(over) if over else (), Rule(chance))
     return reported(

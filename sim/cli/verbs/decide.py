@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sim.cli.options import INTERRUPTED, REPORTS, Drawn, Json, StudyOf, StudyOptions, Whole, say
+from sim.cli.options import AS_USUAL, INTERRUPTED, REPORTS, Drawn, Json, StudyOf, Whole, say
 
 
 def decide(
     *,
-    options: StudyOf = None,
+    options: StudyOf = AS_USUAL,
     now: str = "compose",
     rates: Path | None = None,
     sale: float = 0.0,
@@ -39,21 +39,20 @@ def decide(
     from sim.cli.console import spoken  # noqa: PLC0415
     from sim.cli.studies import at_least_0, reported  # noqa: PLC0415
     from sim.study.ask import Ask  # noqa: PLC0415
-    from sim.study.decision import decision as study  # noqa: PLC0415
-    from sim.study.decision import decision_text as text  # noqa: PLC0415
+    from sim.study.decision.decision import measure, prepare  # noqa: PLC0415
+    from sim.study.decision.decision_text import PAGE, verdict  # noqa: PLC0415
     from sim.study.decision.worth import Terms  # noqa: PLC0415
     from sim.study.quarter.rates import RATES, load_rates  # noqa: PLC0415
 
     for option, price in (("--sale", sale), ("--down-hour", down_hour)):
         at_least_0(option, price)
-    options = options or StudyOptions()
-    runs = study.prepare(Ask(**options.of(""), reps=reps), load_rates(rates or RATES), now)
-    runs = runs._replace(rates_file="" if rates is None else str(rates))
-    terms = Terms(runs.stack.prices.work_hour, down_hour, sale)
+    decision = prepare(Ask(**options.of(""), reps=reps), load_rates(rates or RATES), now)
+    decision = decision._replace(rates_file="" if rates is None else str(rates))
+    terms = Terms(decision.stack.prices.work_hour, down_hour, sale)
     try:
         return reported(
-            text.PAGE, lambda run: text.verdict(study.measure(runs, run), terms), spoken(options),
-            out, json, plots,
+            PAGE, lambda run: verdict(measure(decision, run), terms), spoken(options), out, json,
+            plots,
         )  # fmt: skip
     except KeyboardInterrupt:
         store = options.store

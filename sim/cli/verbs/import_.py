@@ -6,7 +6,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sim.cli.options import DONE, Flag, ReadingOf, corrected, say, spelled
+from sim.cli.options import AS_GUESSED, DONE, Flag, ReadingOf, say
 
 if TYPE_CHECKING:
     from sim.imports.evidence import Imported
@@ -19,7 +19,7 @@ def import_(
     /,
     *,
     out: Path = STACK,
-    reading: ReadingOf = None,
+    reading: ReadingOf = AS_GUESSED,
     check: Flag = False,
     force: Flag = False,
     picture: Path | None = None,
@@ -40,16 +40,12 @@ def import_(
         An SVG file to draw it to: services, who asks whom, limits, doubts.
     """
     from sim.cli.delivery import not_there, write_text  # noqa: PLC0415
-    from sim.imports.evidence import Corrections  # noqa: PLC0415
     from sim.imports.stack_text import stack_text  # noqa: PLC0415
     from sim.library.stacks import import_stack  # noqa: PLC0415
 
     if not check and not force:
         not_there(out)
-    corrections = corrected(reading)
-    imported = import_stack(
-        *files, corrections=Corrections.of(corrections["roles"], corrections["links"])
-    )
+    imported = import_stack(*files, corrections=reading.corrections)
     print("\n".join(_understood(imported)))
     for question in imported.questions:
         say(f"? {question}", DONE)
@@ -60,7 +56,7 @@ def import_(
         say(f"picture: {picture}", DONE)
     if check:
         return DONE
-    words = ["sim", "import", *files, *spelled(corrections)]
+    words = ["sim", "import", *files, *reading.words]
     write_text(out, stack_text(imported, shlex.join(words)))
     return say(f"stack: {out}", DONE)
 

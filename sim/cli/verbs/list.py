@@ -9,7 +9,7 @@ from itertools import zip_longest
 from textwrap import wrap
 from typing import Literal
 
-from sim.cli.options import DONE, Flag, ReadingOf, StackOf, corrected, say
+from sim.cli.options import AS_GUESSED, DONE, Flag, ReadingOf, StackOf, say
 from sim.schema.fields import InputError
 
 COLUMNS = 100
@@ -20,7 +20,7 @@ def list_(
     /,
     *,
     stack: StackOf = None,
-    reading: ReadingOf = None,
+    reading: ReadingOf = AS_GUESSED,
     json: Flag = False,
 ) -> int:
     """List what there is to run; of your own stack what fits it, and the one reason why not.
@@ -32,9 +32,15 @@ def list_(
     json
         Print a JSON object of lists instead.
     """
-    makers = {
-        "scenarios": _scenarios, "incidents": _incidents, "platforms": _platforms, "stacks": _stacks
-    }  # fmt: skip
+    from sim.library.scenarios import list_incidents, list_scenarios  # noqa: PLC0415
+    from sim.library.stacks import list_stacks, load_stack  # noqa: PLC0415
+
+    makers: dict[str, Callable[[], list[dict[str, str]]]] = {
+        "scenarios": lambda: _with_variants(list_scenarios()),
+        "incidents": lambda: _with_variants(list_incidents()),
+        "platforms": _platforms,
+        "stacks": lambda: [{"name": n, "title": load_stack(n).title} for n in list_stacks()],
+    }
     if stack is not None:
         makers = _fitting(stack, reading)
     listed = {name: make() for name, make in makers.items() if what in (None, name)}
@@ -53,7 +59,6 @@ def list_(
 
 def _fitting(name: str, reading: ReadingOf) -> dict[str, Callable[[], list[dict[str, str]]]]:
     """Each scenario, and each platform: `fits`, or why not."""
-    from sim.imports.evidence import Corrections  # noqa: PLC0415
     from sim.library.scenarios import (  # noqa: PLC0415
         list_incidents,
         list_scenarios,
@@ -63,8 +68,7 @@ def _fitting(name: str, reading: ReadingOf) -> dict[str, Callable[[], list[dict[
     from sim.platforms import names  # noqa: PLC0415
     from sim.simulation.case import Case  # noqa: PLC0415
 
-    said = corrected(reading)
-    stack = load_stack(name, Corrections.of(said["roles"], said["links"]))
+    stack = load_stack(name, reading.corrections)
     plain = load_scenario("container_crash", stack=stack, run_on=())
 
     def rows(listed: Sequence[str], attempt: Callable[[str], object]) -> list[dict[str, str]]:
@@ -84,18 +88,6 @@ def _fits(attempt: Callable[[], object]) -> str:
         issue = error.issues[0]
         return f"no: found {issue.found}; expected {issue.expected}"
     return "fits"
-
-
-def _scenarios() -> list[dict[str, str]]:
-    from sim.library.scenarios import list_scenarios  # noqa: PLC0415
-
-    return _with_variants(list_scenarios())
-
-
-def _incidents() -> list[dict[str, str]]:
-    from sim.library.scenarios import list_incidents  # noqa: PLC0415
-
-    return _with_variants(list_incidents())
 
 
 def _with_variants(names: Sequence[str]) -> list[dict[str, str]]:
@@ -128,9 +120,3 @@ def _platforms() -> list[dict[str, str]]:
     for wrong in errors:
         say(str(wrong), DONE)
     return rows
-
-
-def _stacks() -> list[dict[str, str]]:
-    from sim.library.stacks import list_stacks, load_stack  # noqa: PLC0415
-
-    return [{"name": name, "title": load_stack(name).title} for name in list_stacks()]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from sim.cli.options import (
+    AS_GUESSED,
     DONE,
     INTERRUPTED,
     Reading,
@@ -19,10 +20,8 @@ from sim.cli.options import (
     Seed,
     StackOf,
     Whole,
-    corrected,
     names,
     say,
-    spelled,
 )
 from sim.schema.fields import InputError
 
@@ -39,7 +38,7 @@ def play(
     *,
     platform: str = "compose,kubernetes",
     stack: StackOf = None,
-    reading: ReadingOf = None,
+    reading: ReadingOf = AS_GUESSED,
     seed: Seed = 1,
     class_: Annotated[bool, Parameter(name="--class", negative="")] = False,
     port: Whole = 8711,
@@ -75,7 +74,7 @@ def play(
         raise InputError(field=f"--host {host}", found="no --class", expected=expected)
     chosen = tuple(names(platform) or ())
     opening = Opening(scenario=scenario, platforms=chosen, seed=seed)
-    own = _corrected(stack, reading) if reading else stack
+    own = _corrected(stack, reading)
     LiveIncident(opening, own)
     packaged = {
         full
@@ -94,17 +93,14 @@ def play(
 
 def _corrected(name: str | None, reading: Reading) -> str | Stack | None:
     """The stack as the user says it is to be read; its `source` are the words that say so."""
-    from sim.imports.evidence import Corrections  # noqa: PLC0415
     from sim.library.stacks import load_stack  # noqa: PLC0415
 
-    said = corrected(reading)
-    corrections = Corrections.of(said["roles"], said["links"])
-    if not corrections:
+    if not reading.corrections:
         return name
     if name is None:
         raise InputError("--role, --link", found="no file of yours", expected="--stack FILE")
-    words = shlex.join([name, *spelled(said)])
-    return load_stack(name, corrections).model_copy(update={"source": words})
+    words = shlex.join([name, *reading.words])
+    return load_stack(name, reading.corrections).model_copy(update={"source": words})
 
 
 def _serve(room: Room, host: str, port: int, browser: bool) -> int:

@@ -42,8 +42,8 @@ def quarter(
     from sim.study.quarter.text import PAGE  # noqa: PLC0415
 
     chosen = draw.PLATFORMS if platform is None else names(platform) or ()
-    runs = draw.prepare(chosen, seed, reps, load_rates(rates or RATES), settings or ())
-    for line in runs.left_out:
+    quarters = draw.prepare(chosen, seed, reps, load_rates(rates or RATES), settings or ())
+    for line in quarters.left_out:
         print(f"left out: {line}", file=sys.stderr)
-    runner = counted(len(runs.runs))
-    return reported(PAGE, partial(draw.measure, runs), runner, out, json, plots)
+    runner = counted(len(quarters.runs))
+    return reported(PAGE, partial(draw.measure, quarters), runner, out, json, plots)

@@ -2,39 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from cyclopts import Parameter
+from pathlib import Path
+from typing import Literal
 
 from sim.cli.options import (
-    Drawn,
-    Engine,
-    Enough,
-    Equal,
-    Excerpt,
-    Expected,
-    Flag,
-    Full,
-    JUnit,
-    Orders,
-    Out,
+    ANYWHERE,
+    AS_GUESSED,
+    PLAIN,
+    UNCONDITIONAL,
+    WHOLE,
+    ConditionsOf,
+    ExcerptOf,
     ReadingOf,
-    Reps,
-    Rungs,
     Seed,
     SetOf,
+    ShowOf,
     SiteOf,
     StackOf,
-    Summary,
     Traffic,
-    Unknowns,
-    chosen,
-    corrected,
+    Whole,
     names,
 )
-from sim.report.exports.formats import listed
-
-EXPORT = f"More files, separated by commas: {listed()}; or all."
 
 
 def run(
@@ -43,30 +31,19 @@ def run(
     *,
     platform: str | None = None,
     stack: StackOf = None,
-    reading: ReadingOf = None,
+    reading: ReadingOf = AS_GUESSED,
     traffic: Traffic = None,
-    excerpt: Annotated[Excerpt | None, Parameter(name="*")] = None,
+    excerpt: ExcerptOf = WHOLE,
     seed: Seed = 1,
-    reps: Reps = None,
+    reps: Whole | None = None,
     settings: SetOf = None,
     ablate: str | None = None,
-    engine: Engine = "auto",
-    out: Out = None,
-    json: Summary = False,
-    plots: Drawn = True,
-    export: Annotated[str, Parameter(help=EXPORT)] = "",
-    watch: Flag = False,
-    postmortem: Flag = False,
-    check: Flag = False,
-    equal_means: Equal = False,
-    rungs: Rungs = False,
-    orders: Orders = False,
-    unknowns: Unknowns = False,
-    full: Full = False,
-    site: SiteOf = None,
-    until: Enough = None,
-    expect: Expected = None,
-    junit: JUnit = None,
+    engine: Literal["auto", "compiled", "reference"] = "auto",
+    out: Path | None = None,
+    show: ShowOf = PLAIN,
+    site: SiteOf = ANYWHERE,
+    until: str | None = None,
+    conditions: ConditionsOf = UNCONDITIONAL,
 ) -> int:
     """Replay a scenario and write what it showed.
 
@@ -76,24 +53,22 @@ def run(
         Name, NAME:VARIANT, or path to a YAML file.
     platform
         Names or ./files.py, separated by commas, or `all` [default: the scenario's own].
+    reps
+        Replications, with seeds counting up [default: 10, 5, 3 or 1 by the study's size].
     ablate
         Capabilities (autoscaling,rollback): platforms also run without, as PLATFORM-autoscaling.
-    watch
-        Show the runs live: events as they happen, users' success, the backlog.
-    postmortem
-        Run it again with one thing changed at a time, and say what each would have saved.
-    check
-        Exit with status 1 if the SLO or, on its own stack, a claim of the article does not hold.
+    engine
+        Data plane.
+    out
+        Folder for the report [default: reports/SCENARIO].
+    until
+        METRIC=HALFWIDTH: replications until the mean is known so well (95 %), e.g. downtime_s=5.
     """
-    from sim.cli.report import Show, report  # noqa: PLC0415
+    from sim.cli.report import report  # noqa: PLC0415
     from sim.study.ask import Ask  # noqa: PLC0415
 
     ask = Ask(
-        scenario, names(platform), seed, reps, stack, [*(settings or ()), *chosen(excerpt)],
-        engine, traffic, names(ablate) or (), until, equal_means, **corrected(reading),
+        scenario, names(platform), seed, reps, stack, [*(settings or ()), *excerpt.settings],
+        engine, traffic, names(ablate) or (), until, show.equal_means, **reading.said,
     )  # fmt: skip
-    shown = Show(
-        json, plots, watch, postmortem, check, tuple(expect or ()), junit, rungs or orders, orders,
-        unknowns, full,
-    )  # fmt: skip
-    return report(ask, out, export, shown, site)
+    return report(ask, out, show, conditions, site)

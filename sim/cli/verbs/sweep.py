@@ -2,41 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
-
-from cyclopts import Parameter
 
 from sim.cli.options import (
+    AS_USUAL,
     REPORTS,
     Drawn,
     Flag,
     Json,
     Platforms,
+    Several,
     StudyOf,
-    StudyOptions,
     Whole,
     names,
 )
 from sim.schema.fields import InputError
-
-if TYPE_CHECKING:
-    from sim.study.ask import Ask
-
-Vary = Annotated[list[str] | None, Parameter(negative="")]
 
 
 def sweep(
     scenario: str,
     /,
     *,
-    vary: Vary = None,
+    vary: Several = None,
     chosen: Flag = False,
     metric: str | None = None,
     platform: Platforms = None,
-    options: StudyOf = None,
+    options: StudyOf = AS_USUAL,
     reps: Whole | None = None,
     out: Path | None = None,
     json: Json = False,
@@ -62,28 +54,18 @@ def sweep(
     from sim.cli.console import spoken  # noqa: PLC0415
     from sim.cli.studies import reported  # noqa: PLC0415
     from sim.study.ask import Ask  # noqa: PLC0415
-    from sim.study.decision import sensitivity_text, sweep_text  # noqa: PLC0415
+    from sim.study.decision import sensitivity, sweep  # noqa: PLC0415
 
     seeds = (0 if chosen else 5) if reps is None else reps  # 0: see sensitivity.prepare
-    options = options or StudyOptions()
     ask = Ask(**options.of(scenario, platform), reps=seeds)
-    measure = _doubts(ask, vary, metric) if chosen else _curve(ask, vary or (), names(metric))
-    folder = out or REPORTS / ("tornado" if chosen else "sweep")
-    page = sensitivity_text.PAGE if chosen else sweep_text.PAGE
-    return reported(page, measure, spoken(options), folder, json, plots)
-
-
-def _curve(ask: Ask, vary: Sequence[str], metrics: Sequence[str] | None) -> Callable[..., Any]:
-    from sim.study.decision import sweep as study  # noqa: PLC0415
-
-    if not vary:
-        raise InputError(field="--vary, --chosen", found="neither", expected="one of them")
-    return partial(study.measure, study.prepare(ask, vary, metrics or study.METRICS))
-
-
-def _doubts(ask: Ask, vary: object, metric: str | None) -> Callable[..., Any]:
-    from sim.study.decision import sensitivity as study  # noqa: PLC0415
-
-    if vary:
-        raise InputError(field="--vary, --chosen", found="both", expected="one of them")
-    return partial(study.measure, study.prepare(ask, metric or study.METRIC))
+    if chosen == bool(vary):
+        found = "both" if chosen else "neither"
+        raise InputError(field="--vary, --chosen", found=found, expected="one of them")
+    if chosen:
+        tornado = sensitivity.prepare(ask, metric or sensitivity.METRIC)
+        measure = partial(sensitivity.measure, tornado)
+        folder = out or REPORTS / "tornado"
+        return reported(sensitivity.PAGE, measure, spoken(options), folder, json, plots)
+    curve = sweep.prepare(ask, vary or (), names(metric) or sweep.METRICS)
+    folder = out or REPORTS / "sweep"
+    return reported(sweep.PAGE, partial(sweep.measure, curve), spoken(options), folder, json, plots)

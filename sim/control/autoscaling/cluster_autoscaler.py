@@ -7,6 +7,7 @@ out: several node groups and their back-off, boots that fail, the limits on unre
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -138,7 +139,8 @@ class ServerAutoscaler:
     def run(self, cluster: Cluster) -> Loop:
         group = NodeGroup(cluster, self)
         first = cluster.random("cluster_autoscaler/phase") * self.scan_s
-        for tick in cluster.clock.ticks(self.scan_s, Rank.SERVER_AUTOSCALER, first):
+        ticks = cluster.ticks(self.scan_s, Rank.SERVER_AUTOSCALER, first, calm=group.calm)
+        for tick in ticks:
             yield tick
             if not cluster.frozen["controllers"]:
                 group.grow()
@@ -165,6 +167,12 @@ class NodeGroup:
         self.edits = -1  # of the cluster, when it was last looked through
         self.removable: set[int] = set()  # servers, as it was then
         self.quota_told = False
+
+    def calm(self) -> float:
+        """It has seen what there is, and nobody waits for a server, or for the end of one."""
+        looked = self.edits == self.cluster.edits and not self.waiting()
+        ends = len(self.have()) > self.least and (self.unneeded or self.unready)
+        return math.inf if (looked and not ends) or self.cluster.frozen["controllers"] else 0.0
 
     def have(self) -> list[Server]:
         return [s for s in self.cluster.servers if s.released_s is None]
@@ -291,7 +299,7 @@ class NodeGroup:
         cluster = self.cluster
         self.leaving.add(server.id)
         cluster.say("servers", server.name, f"cluster autoscaler drains {server.name}: unneeded")
-        cluster.cordon(server, True)
+        cluster.cordon(server, True, leaves=True)
         began, rules = cluster.clock.now, self.rules
         while kept := self.evict(server):
             if cluster.clock.now - began >= rules.eviction_timeout_s:

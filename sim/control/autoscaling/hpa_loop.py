@@ -10,7 +10,7 @@ as they are configured). Left out: the kubelet's own window, memory.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, NamedTuple
 
@@ -20,6 +20,7 @@ from sim.control.autoscaling.cluster_autoscaler import ServerAutoscaler
 from sim.control.autoscaling.keda import Keda
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster, Container
+from sim.control.core.ticks import never
 from sim.control.scheduling.placement import requested, requests
 from sim.schema.stack import Scaling, ScalingMetric, Service, Stack
 
@@ -66,7 +67,10 @@ class Metrics:
 
     def run(self) -> Loop:
         first = self.cluster.random("metrics/phase") * self.resolution_s
-        for tick in self.cluster.clock.ticks(self.resolution_s, Rank.METRICS, first):
+        ticks = self.cluster.ticks(
+            self.resolution_s, Rank.METRICS, first, calm=never, kept=2
+        )  # what others are told is of two readings
+        for tick in ticks:
             yield tick
             self.read()
 
@@ -105,6 +109,15 @@ class Metrics:
         window = last.t_s - first.t_s
         millicores = int((last.busy_s - first.busy_s) / window * 1000 + 0.5)
         return millicores, self.cluster.clock.now - last.t_s, window
+
+    def most(self, c: Container) -> int:
+        """Millicores that its checks use at most in the time between two readings."""
+        used_s, _ = self.cluster.checks_use(c, self.resolution_s)
+        return int(used_s / self.resolution_s * 1000 + 0.5)
+
+    def stood(self, c: Container) -> bool:
+        """Has nothing but checks been there in both readings?"""
+        return c.id in self.samples and self.samples[c.id][0].t_s >= self.cluster.stood_s
 
     def since(self, containers: Iterable[Container]) -> float:
         """When the oldest of the windows began that `of` tells; inf if it tells nothing."""
@@ -195,7 +208,18 @@ class Autoscaling:
             if service.scaling is not None
         ]
         first = cluster.random("hpa/phase") * self.sync_s
-        for tick in cluster.clock.ticks(self.sync_s, Rank.AUTOSCALER, first):
+
+        def calm() -> float:
+            still = cluster.frozen["controllers"] or all(each.calm() for each in scalers)
+            return math.inf if still else 0.0
+
+        def left_out(times: Sequence[float]) -> None:
+            for scaler in scalers if not cluster.frozen["controllers"] else ():
+                scaler.remember(times)
+
+        for tick in cluster.ticks(
+            self.sync_s, Rank.AUTOSCALER, first, calm=calm, left_out=left_out
+        ):
             yield tick
             for scaler in scalers if not cluster.frozen["controllers"] else ():
                 scaler.sync()
@@ -221,12 +245,51 @@ class Scaler:
         self.events: list[hpa.Scaled] = []
         self.blind_told = False
 
-    def sync(self) -> None:
+    def limits(self) -> tuple[int, int]:
+        """Replicas, at least and at most."""
         self.asks = self.cluster.service(self.service).scaling or self.asks  # a person may edit it
-        current = self.cluster.desired[self.service]
-        least, most = max(1, self.asks.min), self.asks.max  # zero is KEDA's, or
-        if from_zero(self.asks):
-            least = self.asks.min
+        least = self.asks.min if from_zero(self.asks) else max(1, self.asks.min)  # zero is KEDA's
+        return least, self.asks.max
+
+    def longest_s(self) -> float:
+        """So long a wish is remembered."""
+        if self.behavior is None:
+            return self.rules.stabilisation_s
+        return max(self.behavior.up.window_s, self.behavior.down.window_s)
+
+    def calm(self) -> bool:
+        """Is nothing to do at any look, whatever the checks use of the time between two?"""
+        current, (least, most) = self.cluster.desired[self.service], self.limits()
+        if current == 0 and least > 0:
+            return True
+        its = [c for c in self.cluster.of(self.service) if not c.deleting]
+        if not self.history or not all(self.metrics.stood(c) for c in its):
+            return False
+        pods = self.pods()
+        if any(
+            p.usage is None or p.pending or not p.ready or p.age_s < self.rules.cpu_init_s
+            for p in pods
+        ):
+            return False
+        idle = self.wish(current, [pod._replace(usage=0) for pod in pods])
+        used = [self.metrics.most(c) for c in its]
+        busy = self.wish(current, [p._replace(usage=u) for p, u in zip(pods, used, strict=True)])
+        if idle is None or busy is None or idle[0] != busy[0]:
+            return False
+        wishes = [idle[0], *(r.replicas for r in self.history)]
+        return all(min(max(wish, least), most) == current for wish in wishes)
+
+    def remember(self, times: Sequence[float]) -> None:
+        """Looks at these times, at which it was calm."""
+        current, (least, _) = self.cluster.desired[self.service], self.limits()
+        wish = None if current == 0 and least > 0 else self.wish(current, self.pods())
+        if wish is not None:
+            begin_s = times[-1] - self.longest_s()
+            looks = [hpa.Recommendation(t_s, wish[0]) for t_s in times]
+            self.history = [r for r in [*self.history, *looks] if r.t_s > begin_s or r is looks[-1]]
+
+    def sync(self) -> None:
+        current, (least, most) = self.cluster.desired[self.service], self.limits()
         if current == 0 and least > 0:
             return  # paused
         if not least <= current <= most:  # at once, whatever the load is
@@ -235,12 +298,11 @@ class Scaler:
         cluster, now = self.cluster, self.cluster.clock.now
         if not self.history:  # recordInitialRecommendation: no scale-down in the first window
             self.history.append(hpa.Recommendation(now, current))
-        wish = self.wish(current)
+        wish = self.wish(current, self.pods())
         if wish is None:
             return
         wanted, reasons, by_other = wish
         rules, behavior = self.rules, self.behavior
-        longest = rules.stabilisation_s
         if behavior is None:
             calm = hpa.stabilised(self.history, now, rules.stabilisation_s, wanted)
             new = hpa.limited(current, calm, least, most, rules.up_factor, rules.up_floor)
@@ -248,21 +310,23 @@ class Scaler:
             calm = hpa.stabilised_between(self.history, now, current, wanted, behavior)
             new = hpa.limited_by(current, calm, now, self.events, behavior)
             new = min(max(new, least), most)
-            longest = max(behavior.up.window_s, behavior.down.window_s)
-        self.history = [r for r in self.history if r.t_s > now - longest]
+        begin_s = now - self.longest_s()
+        self.history = [r for r in self.history if r.t_s > begin_s]
         self.history.append(hpa.Recommendation(now, wanted))
         if new != current:
             measured_s = math.inf if by_other else self.metrics.since(cluster.of(self.service))
             self.scale(current, new, "; ".join(says() for says in reasons), measured_s)
 
-    def wish(self, current: int) -> tuple[int, list[Reason], bool] | None:
+    def wish(self, current: int, pods: Sequence[hpa.Pod]) -> tuple[int, list[Reason], bool] | None:
         """What the metrics ask for, why, and whether that is by another one than CPU."""
         proposals: list[int | None] = []
         reasons: list[Reason] = []
         cpu: int | None = None
         for metric in metrics_of(self.asks):
             number, why = (
-                self.by_cpu(current) if metric.type == "resource" else self.by(metric, current)
+                self.by_cpu(current, pods)
+                if metric.type == "resource"
+                else self.by(metric, current)
             )
             cpu = number if metric.type == "resource" else cpu
             proposals.append(number)
@@ -278,8 +342,8 @@ class Scaler:
         by_other = cpu is None or wanted > cpu  # which is asked now
         return wanted, reasons, by_other
 
-    def by_cpu(self, current: int) -> tuple[int | None, Reason]:
-        pods, rules = self.pods(), self.rules
+    def by_cpu(self, current: int, pods: Sequence[hpa.Pod]) -> tuple[int | None, Reason]:
+        rules = self.rules
         target = round(self.asks.cpu * 100)
 
         def why() -> str:

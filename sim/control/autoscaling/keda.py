@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from sim.constants.facts import Fact, constant
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster
+from sim.schema.stack import Service
 
 TYPES = "kedacore/keda apis/keda/v1alpha1/withtriggers_types.go @8b4f083c"
 POLLING = Fact("keda.polling", 30.0, "s", "it asks whether there is work at all", TYPES)
@@ -52,13 +53,29 @@ class Keda:
     def run(self, cluster: Cluster) -> Loop:
         last: dict[str, float] = {}  # when there was work
         first = cluster.random("keda/phase") * self.polling_s
-        for tick in cluster.clock.ticks(self.polling_s, Rank.KEDA, first):
+
+        def calm() -> float:
+            services = cluster.stack.services.items()
+            polled = [] if cluster.frozen["controllers"] else services
+            return min((self.calm(cluster, *each, last) for each in polled), default=math.inf)
+
+        for tick in cluster.ticks(self.polling_s, Rank.KEDA, first, calm=calm):
             yield tick
             if cluster.frozen["controllers"]:
                 continue
             for name, service in cluster.stack.services.items():
                 if service.scaling is not None and service.scaling.queue is not None:
                     self.poll(cluster, name, service.scaling.min, last)
+
+    def calm(self, cluster: Cluster, name: str, service: Service, last: dict[str, float]) -> float:
+        """Until when no poll of a service changes anything."""
+        if service.scaling is None or service.scaling.queue is None:
+            return math.inf
+        current, least = cluster.desired[name], service.scaling.min
+        if cluster.jobs_waiting(name) > self.activation:
+            return 0.0
+        idle = wanted_by_keda(current, least, False, math.inf, self.cooldown_s)
+        return math.inf if idle == current else last.get(name, -math.inf) + self.cooldown_s
 
     def poll(self, cluster: Cluster, name: str, least: int, last: dict[str, float]) -> None:
         now, current = cluster.clock.now, cluster.desired[name]

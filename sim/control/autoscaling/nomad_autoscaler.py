@@ -7,6 +7,7 @@ section 4 (hashicorp/nomad-autoscaler @ede4e617 read). Left out: cluster policie
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -52,7 +53,13 @@ class NomadAutoscaler:
         cluster.clock.loop(metrics.run())
         free_s: dict[str, float] = {}
         first = cluster.random("nomad_autoscaler/phase") * self.evaluation_s
-        for tick in cluster.clock.ticks(self.evaluation_s, Rank.AUTOSCALER, first):
+
+        def calm() -> float:
+            scaled = [n for n, s in cluster.stack.services.items() if s.scaling is not None]
+            still = all(self.calm(cluster, metrics, name) for name in scaled)
+            return math.inf if still or cluster.frozen["controllers"] else 0.0
+
+        for tick in cluster.ticks(self.evaluation_s, Rank.AUTOSCALER, first, calm=calm):
             yield tick
             if cluster.frozen["controllers"]:
                 continue
@@ -61,19 +68,33 @@ class NomadAutoscaler:
                 if service.scaling is not None and rested and self.look(cluster, metrics, name):
                     free_s[name] = cluster.clock.now + self.cooldown_s
 
-    def look(self, cluster: Cluster, metrics: Metrics, name: str) -> bool:
-        """One evaluation; did it act?"""
-        asks = cluster.service(name).scaling
+    def calm(self, cluster: Cluster, metrics: Metrics, name: str) -> bool:
+        """Is there nothing to do, whatever the checks use between two readings?"""
+        count = cluster.desired[name]
+        its = [c for c in cluster.of(name) if not c.deleting]
+        most = [metrics.most(c) for c in its]
+        return all(metrics.stood(c) for c in its) and all(
+            self.wanted(cluster, name, usage)[0] == count for usage in ([0] * len(its), most)
+        )
+
+    def wanted(self, cluster: Cluster, name: str, usage: Sequence[int]) -> tuple[int, float]:
+        """The count for the usage of those that are read, millicores; their mean as a share."""
+        asks, count = cluster.service(name).scaling, cluster.desired[name]
         assert asks is not None
         reserved = requested(cluster, name).cores * 1000.0
-        read = [metrics.of(c) for c in cluster.of(name) if not c.deleting]
-        usage = [one[0] for one in read if one is not None]
         if not usage or reserved <= 0.0:
-            return False
+            return count, 0.0
         share = added(usage) / len(usage) / reserved
-        count = cluster.desired[name]
         wanted = target_value(count, share, asks.cpu, self.threshold)
-        wanted = min(max(wanted, asks.min), asks.max)
+        return min(max(wanted, asks.min), asks.max), share
+
+    def look(self, cluster: Cluster, metrics: Metrics, name: str) -> bool:
+        """One evaluation; did it act?"""
+        asks, count = cluster.service(name).scaling, cluster.desired[name]
+        assert asks is not None
+        read = [metrics.of(c) for c in cluster.of(name) if not c.deleting]
+        usage = [reading[0] for reading in read if reading is not None]
+        wanted, share = self.wanted(cluster, name, usage)
         if wanted == count:
             return False
         why = f"CPU at {share:.0%} of what is reserved, target {asks.cpu:.0%}"

@@ -9,6 +9,7 @@ import simpy
 
 from sim.control.core.clock import Rank, Wait
 from sim.control.core.cluster import Cluster, Container
+from sim.control.core.wires import lossy, segment
 from sim.dataplane.codes import StandingPlace
 from sim.dataplane.plane import RoundsSoFar, StandingCheck, standing_key
 
@@ -71,7 +72,9 @@ class Check:
             self.checked.ended()
             return
         self.c = self.checked.asked()
-        self.question = self.cluster.probe(self.c, self.heard, self.deep, self.asker())
+        self.question = self.cluster.probe(
+            self.c, self.heard, self.deep, self.asker(), self.timeout_s
+        )
         self.answer_by(self.cluster.clock.after(self.timeout_s, self.rank, self.key, 1))
 
     def answer_by(self, deadline: Wait) -> None:
@@ -102,7 +105,10 @@ class Check:
     # ---- the same, asked by the data plane ----
     def stands(self, wait_s: float) -> bool:
         """The next question needs nobody, until a change concerns whom it asks."""
+        asker = self.asker()
         if self.c is None or wait_s <= 0.0:
+            return False
+        if asker is not None and lossy(self.cluster, asker, segment(self.cluster, self.c.server)):
             return False
         due_s = self.cluster.clock.now + wait_s  # as `Clock.after`
         key = standing_key(self.c.id, self.place)

@@ -79,7 +79,7 @@ class Rank(IntEnum):
     SERVER_DRAIN = auto()
     OPERATOR = auto()
     DRAIN_LOOK = auto()
-    OBSERVER = auto()  # last in its instant: 1 the ledger, 2 the spans
+    OBSERVER = auto()  # last in its instant: 1 the ledger, 2 the spans, 3 the progress
 
 
 KEYS, PARTS = 1 << 45, 8  # keys and parts are below these
@@ -104,13 +104,14 @@ class Wait(PlacedEvent):
     """A timeout whose place in its instant is the one given, not its order of insertion."""
 
     cancelled = False
+    quiet = False  # at its end nobody acts whom others must wait for
 
     def __init__(self, env: simpy.Environment, t_s: float, priority: int) -> None:
         super().__init__(env, priority, [], t_s=t_s)
 
     def cancel(self) -> None:
         """Nobody waits for it any more, and nobody will: `Clock.due` drops it."""
-        self.callbacks, self.cancelled = [], True
+        self.callbacks, self.cancelled, self.quiet = [], True, True
 
 
 class Clock:
@@ -133,9 +134,12 @@ class Clock:
         return float(queue[0][0]) if queue else math.inf
 
     def undisturbed_until(self) -> float:
-        """Before this time nobody acts, except for whoever acts now; observers change nothing."""
-        queue = queue_of(self.env)
-        return min([self.until_s, *(t_s for t_s, place, *_ in queue if place < LAST)])
+        """Before this time nobody acts, except for whoever acts now and those who only look."""
+        until_s = self.until_s
+        for t_s, place, _, event in queue_of(self.env):
+            if t_s < until_s and place < LAST and not getattr(event, "quiet", False):
+                until_s = t_s
+        return until_s
 
     def rank_due(self) -> int:
         """The rank of the event that is due; 0, before all ranks, for what follows at once."""

@@ -172,9 +172,10 @@ class Cluster(Containers):
         if up:
             self.tell(Change("daemon_up", server=server))
 
-    def cordon(self, server: Server, cordoned: bool) -> None:
-        """Nothing new is placed on a cordoned server."""
-        server.cordoned = cordoned
+    def cordon(self, server: Server, cordoned: bool, leaves: bool = False) -> None:
+        """Nothing new is placed on a cordoned server. `leaves`: it is given back once it is empty
+        (the cluster autoscaler's taint ToBeDeletedByClusterAutoscaler)."""
+        server.cordoned, server.leaves = cordoned, leaves
         self.tell(Change("cordoned", server=server))
 
     def write_off(self, server: Server) -> None:
@@ -251,7 +252,7 @@ class Cluster(Containers):
         volume.lost = True
         text = f"the disk of {name} is {how or f'lost with {volume.server.name}'}"
         if service.role != "postgres":
-            self.plane.wipe(self.stack.number(name))
+            self.plane.wipe(self.plays.get(name, self.stack.number(name)))
             if service.persistence == "none":
                 return
         else:
@@ -271,7 +272,11 @@ class Cluster(Containers):
         return LostRows(since_s, until_s, "http" in writers, "worker" in writers)
 
     def lag(self, database: str, since_s: float, until_s: float) -> None:
-        """What the replica lacked when it was promoted is lost."""
+        """What the replica lacked when it was promoted is lost; of a queue jobs, others of which it
+        had not heard that they were taken."""
+        if self.service(database).role == "redis":
+            self.plane.promote(self.stack.number(database), since_s)
+            return
         lost = self._written(database, since_s, until_s)
         self.count.lost_rows.append(lost._replace(lag=True, restored_s=self.clock.now))
 
@@ -372,6 +377,11 @@ class Cluster(Containers):
         there."""
         self.edits += 1
         self.plane.set_gates([s.id for s in servers], local)
+
+    def hang_up(self, server: Server) -> None:
+        """All connections that users have open by this server are reset."""
+        self.edits += 1
+        self.plane.close_gate(server.id)
 
     def route(self, routing: Routing, service: str = "") -> None:
         """Other rules between callers and replicas from now on: a balancer goes live."""

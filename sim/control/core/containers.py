@@ -25,7 +25,7 @@ from sim.control.core.records import (
     Server,
     Volume,
 )
-from sim.control.core.wires import segment, torn
+from sim.control.core.wires import missed
 from sim.control.core.world import World
 from sim.dataplane.plane import RoundsSoFar, StandingCheck
 from sim.dataplane.profile import Profile
@@ -83,7 +83,8 @@ class Containers(World):
         none of ours."""
         ident = self.plane.add_server(*size)
         machine, version = Server(ident, "its provider", *size), Version(name="managed")
-        machine.zone = next(iter(self.stack.servers.zones), "")
+        if self.stack.engine_of(service).machine:
+            machine.zone = next(iter(self.stack.servers.zones), "")
         container = Container(
             self.plane.add_container(self.profile(service, version), ident), service, service,
             machine, version, self.profile(service, version), created_s=self.clock.now,
@@ -404,11 +405,11 @@ class Containers(World):
     # ---- asking it ----
     def probe(
         self, c: Container, heard: Callable[[bool], None], deep: bool = False,
-        asker: int | None = None,
+        asker: int | None = None, within_s: float = 0.0,
     ) -> int:  # fmt: skip
         """Send a probe; `heard(passed)` is called when its answer comes. Returns its number.
-        `asker`: the segment that it comes from; None: from beside it."""
-        if asker is not None and torn(self, asker, segment(self, c.server)):
+        `asker`: the segment that it comes from, and waits so long; None: from beside it."""
+        if asker is not None and missed(self, asker, c.server, within_s):
             return LOST
         number = self.plane.probe(c.id, deep)
         self._heard[number] = heard
@@ -443,6 +444,11 @@ class Containers(World):
     def memory_on(self, server: Server) -> int:
         """Bytes that its containers use."""
         return self.plane.server_memory(server.id)
+
+    def checks_use(self, c: Container, within_s: float) -> tuple[float, int]:
+        """CPU seconds that its checks use at most in so long, bytes at most at one time: of those
+        that nobody need ask for (`stand`)."""
+        return self.plane.checks_use(c.id, within_s)
 
     def gauge_of(self, c: Container) -> ContainerGauge:
         """What the runtime counts of it (`docker stats`)."""

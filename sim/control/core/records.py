@@ -46,6 +46,7 @@ class Server:
     heard: bool = True
     silent_s: float = 0.0  # when it was cut off last
     cordoned: bool = False
+    leaves: bool = False  # ... since it is given back once it is empty
     daemon: bool = True  # Docker Engine runs
     zone: str = ""  # its label; "": it has none
     price_per_hour: float = 0.0

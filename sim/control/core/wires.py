@@ -8,14 +8,14 @@ told apart where a cut keeps it from servers, whose processes run on meanwhile.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sim.control.core.records import Change, Server
 from sim.control.core.world import World
-from sim.dataplane.arithmetic import either
-from sim.dataplane.codes import MOST_SEGMENTS, ONE_SERVER
+from sim.dataplane.arithmetic import either, resend_after
+from sim.dataplane.codes import MOST_SEGMENTS, ONE_SERVER, SYN_RESEND_S
 from sim.dataplane.profile import Law
 
 if TYPE_CHECKING:
@@ -97,6 +97,12 @@ def wire(world: World, same_server: Law, same_zone: Law, between_zones: Law) -> 
             link(world, *pair, same_zone if zone == other else between_zones)
 
 
+def wire_users(world: World, round_trip: Law) -> None:
+    """Round trips between users and all servers, from now on."""
+    for number in segments(world):
+        link(world, INTERNET, number, round_trip)
+
+
 def link(world: World, a: int, b: int, round_trip: Law) -> None:
     """Round trips between two segments, or within one, from now on."""
     for ends in ((a, b), (b, a)):
@@ -132,6 +138,37 @@ def rewire(world: Containers) -> None:
     centre = INTERNET if "scheduling" in world.left_to_operator else CONTROL_PLANE
     for server in world.servers:
         _heard(world, server, not torn(world, segment(world, server), centre))
+
+
+def lossy(world: World, a: int, b: int) -> bool:
+    """Is any packet lost between two segments?"""
+    return world.lost.get((a, b), 0.0) > 0.0 or world.lost.get((b, a), 0.0) > 0.0
+
+
+def missed(world: World, asker: int, server: Server, within_s: float) -> bool:
+    """Is a health check from this segment, or its answer, lost for so long? Its draws are the
+    server's own, and none where nothing is lost; one that is late but in time is as good as
+    prompt."""
+    there = segment(world, server)
+    if torn(world, asker, there) or not lossy(world, asker, there):
+        return torn(world, asker, there)
+    shares = world.lost.get((asker, there), 0.0), world.lost.get((there, asker), 0.0)
+    stream = f"lossy_check/{server.name}"
+    return late_s(*shares, within_s, lambda: world.random(stream)) >= within_s
+
+
+def late_s(there: float, back: float, most_s: float, draw: Callable[[], float]) -> float:
+    """Seconds that a check is late by the packets that it loses, or `most_s` and more: a SYN and
+    its answer each second, the question and the answer by TCP's rule."""
+    seconds = 0.0
+    while seconds < most_s and draw() < either(there, back):
+        seconds += SYN_RESEND_S
+    for share in (there, back):
+        losses = 0
+        while seconds < most_s and draw() < share:
+            seconds += resend_after(losses)
+            losses += 1
+    return seconds
 
 
 def torn(world: World, a: int, b: int) -> bool:

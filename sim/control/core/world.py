@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 import simpy
 
 from sim.control.core.choices import NOBODY, Choices
-from sim.control.core.clock import Clock, Loop
+from sim.control.core.clock import Clock, Loop, Rank
 from sim.control.core.records import (
     Change,
     ChangeKind,
@@ -33,6 +33,7 @@ from sim.control.core.records import (
     Trouble,
     Volume,
 )
+from sim.control.core.ticks import Ticks, keeps_nothing
 from sim.dataplane import draws
 from sim.dataplane.arithmetic import draw
 from sim.dataplane.codes import OF_USERS, StandingPlace
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from sim.control.core.wires import Cut
 
 T = TypeVar("T")
+SHORT_S = 30.0  # stillness of which the looks that it would save are not worth its own
 LAWS = {"constant": 0, "exponential": 1, "lognormal": 2, "uniform": 3}
 
 
@@ -78,7 +80,7 @@ class World:
     desired: dict[str, int] = field(default_factory=dict)
     versions: dict[str, Version] = field(default_factory=dict)
     previous: dict[str, Version] = field(default_factory=dict)  # what `rollout undo` writes back
-    plays: dict[str, int] = field(default_factory=dict)  # databases in another's place: its number
+    plays: dict[str, int] = field(default_factory=dict)  # whose number a store has
     silent_s: dict[str, float] = field(default_factory=dict)  # when a service last fell silent
     unpromoted: set[str] = field(default_factory=set)  # those of which a failover has failed
     failed: dict[tuple[str, Version], int] = field(default_factory=dict)  # exits of a version
@@ -106,6 +108,9 @@ class World:
     count: Tallies = field(default_factory=Tallies)
     # health checks that the data plane goes on with: who has each back
     standing: dict[int, Callable[[RoundsSoFar], None]] = field(default_factory=dict)
+    calm_s: float = 0.0  # `calm_until`, as it was last found
+    not_calm_s: float = 0.0  # when a loop of theirs looks that may act
+    tickers: list[Ticks] = field(default_factory=list)  # loops whose looks may be left out
     _watchers: list[tuple[frozenset[str], simpy.Store]] = field(default_factory=list)
     _states: dict[int, tuple[object, Any]] = field(default_factory=dict)
     _drawn: dict[str, int] = field(default_factory=dict)
@@ -182,10 +187,11 @@ class World:
         return name if service == self.entry else f"{name}/{service}"
 
     def primary_of(self, database: str) -> str:
-        """The service that serves what is asked of this database: itself, or a promoted replica."""
-        number = self.stack.number(database)
+        """The service that serves what is asked of this database or queue: itself, or a promoted
+        replica."""
+        number, role = self.stack.number(database), self.service(database).role
         taken = (name for name, played in self.plays.items() if played == number)
-        return next(taken, database)
+        return next((name for name in taken if self.service(name).role == role), database)
 
     def answering(self, service: str) -> list[Container]:
         """Its containers that serve, as far as anybody hears."""
@@ -310,12 +316,47 @@ class World:
         """What monitoring counts of requests, jobs and connections."""
         return self.plane.gauge()
 
-    def stands_until(self) -> float:
-        """Before this time nobody acts and nothing happens: who looks again sees the same."""
-        act_s = self.clock.undisturbed_until()
-        return min(act_s, self.plane.stands_until()) if act_s > self.clock.now else act_s
+    @property
+    def stood_s(self) -> float:
+        """Nothing but checks that pass has happened since, while it is calm."""
+        return self.plane.stood_s
+
+    def calm_until(self, least_s: float) -> float:
+        """Before this time nothing happens but checks that pass, and no loop's look changes
+        anything; 0 where that is not so, or no longer than to `least_s`."""
+        now = self.clock.now
+        if now < self.calm_s:
+            return self.calm_s
+        if now < self.not_calm_s:
+            return 0.0
+        until_s = self.plane.stands_until(max(least_s, now + SHORT_S))
+        if until_s > least_s:
+            until_s = min(until_s, self.clock.undisturbed_until())
+        for ticks in self.tickers:
+            if until_s <= least_s:
+                return 0.0
+            calm_s = ticks.calm()
+            if calm_s < ticks.due_s:
+                self.not_calm_s = calm_s = ticks.due_s
+            until_s = min(until_s, calm_s)
+        self.calm_s = until_s
+        return until_s
 
     # ---- waiting ----
+    def ticks(
+        self, period_s: float, rank: Rank, first_s: float = 0.0, key: int = 0, *,
+        calm: Callable[[], float], left_out: Callable[[Sequence[float]], None] = keeps_nothing,
+        kept: int = 0, chained: bool = False,
+    ) -> Ticks:  # fmt: skip
+        """What a loop waits for again and again: see there."""
+        ticks = Ticks(
+            self.clock, self.calm_until, period_s, rank, first_s, key,
+            calm=calm, left_out=left_out, kept=kept, chained=chained,
+        )  # fmt: skip
+        if rank is not Rank.OBSERVER:  # whose looks change nothing for anybody
+            self.tickers.append(ticks)
+        return ticks
+
     def watch(self, *kinds: ChangeKind) -> simpy.Store:
         """A queue of the Changes of these kinds from now on; `change = yield store.get()`.
         NonsenseError for a kind that never comes."""

@@ -23,6 +23,7 @@ from sim.control.core.wires import (
     set_apart,
     tear,
     wire,
+    wire_users,
 )
 from sim.control.faults.maintenance import reboot
 from sim.control.resource_limits.profiles import law
@@ -79,6 +80,7 @@ def latency(cluster: Cluster, spec: Latency) -> Loop:
     yield cluster.clock.after(spec.lasts, Rank.FAULT_ENDS)
     cluster.say("latency_ends", where, f"the network between {where} is as before")
     wire(cluster, law(network.same_server), law(network.same_zone), law(network.between_zones))
+    wire_users(cluster, law(network.users))
 
 
 def named(spec: Sides) -> tuple[str, str]:

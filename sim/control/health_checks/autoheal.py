@@ -8,6 +8,7 @@ is given up (a stop takes 10 s at most).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import ClassVar, NamedTuple
@@ -69,16 +70,22 @@ class Autoheal:
     def heal(self, cluster: Cluster) -> Loop:
         """Look, restart one after the other, wait, look again."""
         phase = cluster.random("autoheal/phase") * self.interval_s
-        yield cluster.clock.after(self.start_period_s + phase, Rank.AUTOHEAL)
-        while True:
-            of = {c.id: c for c in cluster.containers}
-            listed = [
+        first_s = cluster.clock.now + self.start_period_s + phase
+
+        def listed() -> list[int]:
+            return unhealthy(
                 Seen(c.id, c.health, c.state == "running" and c.server.alive, c.restarting)
                 for c in cluster.containers
-            ]
-            for ident in unhealthy(listed):
+            )
+
+        for tick in cluster.ticks(
+            self.interval_s, Rank.AUTOHEAL, first_s, chained=True,
+            calm=lambda: 0.0 if listed() else math.inf,
+        ):  # fmt: skip
+            yield tick
+            of = {c.id: c for c in cluster.containers}
+            for ident in listed():
                 yield from self.restart(cluster, of[ident])
-            yield cluster.clock.after(self.interval_s, Rank.AUTOHEAL)
 
     def restart(self, cluster: Cluster, c: Container) -> Loop:
         """`docker restart -t 10`: it starts again whatever its restart policy is."""

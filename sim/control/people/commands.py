@@ -17,7 +17,7 @@ from sim.control.core.cluster import Cluster
 Verb = Literal[
     "roll_back", "restart_all", "scale", "least", "edit", "shed", "write_off", "join",
     "events", "fail_over", "queue_events", "queue_fail_over",
-    "broker_events", "broker_fail_over",
+    "broker_events", "broker_fail_over", "health_events",
 ]  # fmt: skip
 COMPOSE = "docker compose"
 # of what is managed: sizes and prices are Amazon's; the words of Cloud Run Google's
@@ -27,7 +27,8 @@ AWS: dict[Verb, str] = {
     "queue_events": "aws elasticache describe-events --source-identifier {service}",
     "queue_fail_over": "aws elasticache test-failover --replication-group-id {service}",
 }
-RABBITMQ: dict[Verb, str] = {  # which Google does not run
+RABBITMQ: dict[Verb, str] = {  # which Google does not run, nor SQS
+    "health_events": "aws health describe-events",
     "broker_events": "aws mq describe-broker --broker-id {service}",
     "broker_fail_over": "aws mq reboot-broker --broker-id {service}",
 }
@@ -120,6 +121,7 @@ ELSEWHERE: dict[Verb, str] = {
     "queue_fail_over": "the failover of {service}",
     "broker_events": "the events of {service}",
     "broker_fail_over": "the failover of {service}",
+    "health_events": "the events of {service}",
 }
 
 

@@ -16,14 +16,6 @@ from sim.schema.fields import LawSpec
 from sim.schema.operator import Night
 from sim.schema.scenario import Version
 
-DAY_S = 86_400.0
-
-
-def is_night(time_of_day_s: float, begins_s: float, ends_s: float) -> bool:
-    """Is this time of day within [begins, ends)? A night may pass midnight; equal ends: never."""
-    t, begin, end = (x % DAY_S for x in (time_of_day_s, begins_s, ends_s))
-    return begin <= t < end if begin <= end else t >= begin or t < end
-
 
 class Deployed(NamedTuple):
     """The last version of a service that went out, and when."""
@@ -64,8 +56,7 @@ class Human:
     @property
     def night(self) -> Night | None:
         """What holds for her now beside her days, if it is night."""
-        night, now = self.spec.night, self.starts_at_s + self.cluster.clock.now
-        return night if night is not None and is_night(now, night.begins, night.ends) else None
+        return self.spec.night_at(self.starts_at_s + self.cluster.clock.now)
 
     @property
     def mistake(self) -> float:

@@ -86,23 +86,22 @@ class Window:
         span = self.seen[-1].t_s - self.seen[0].t_s if self.seen else 0.0
         return span >= self.alarm.window - self.alarm.look and not self.alarms()
 
-    def settled(self) -> bool:
-        """A whole window of looks saw the same, and no alarm: another one tells no more."""
-        saw = self.seen[-1][1:] if self.seen else None
-        return saw is not None and all(look[1:] == saw for look in self.seen) and self.quiet()
+    def settled(self, since_s: float) -> bool:
+        """Nothing has happened since then: will no further look alarm, until something does?"""
+        if not self.seen or self.seen[-1].t_s < since_s:
+            return False
+        failed = self.seen[-1].gauge.failed - self.seen[0].gauge.failed
+        return failed < self.alarm.failed and all(
+            jobs < self.alarm.jobs for jobs in self.seen[-1].waiting
+        )
 
-    def stood(self, end_s: float) -> float:
-        """Nothing changes before `end_s`: all looks but the last before it are taken to have seen
-        what the latest saw. When that last one is due."""
-        latest, look_s = self.seen[-1], self.alarm.look
-        next_s = latest.t_s + look_s
-        missed = deque[float](maxlen=len(self.seen) + 1)  # of which the window forgets the first
-        while next_s < next_s + look_s < end_s:
-            missed.append(next_s)
-            next_s += look_s
-        for t_s in missed:
-            self.add(latest._replace(t_s=t_s))
-        return next_s
+    def stood(self, times: Sequence[float]) -> int:
+        """Looks at these times are taken to have seen what the latest saw: as `add`."""
+        latest, refused = self.seen[-1], 0
+        span = round(self.alarm.window / self.alarm.look) + 2  # looks, before which it forgets all
+        for t_s in times[-span:]:
+            refused = self.add(latest._replace(t_s=t_s))
+        return refused
 
     def forget(self) -> None:
         """Something was done: count anew from the next look."""

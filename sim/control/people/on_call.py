@@ -8,7 +8,8 @@ it helped. One incident at a time; she stays until users are served. All her tim
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import simpy
@@ -59,11 +60,19 @@ class OnCall:
         cluster.clock.loop(self.scale_by_hand(cluster))
         human, window = self.human, self.human.window
         incident: simpy.Process | None = None
-        while True:
-            next_s = cluster.clock.now + human.spec.alarm.look
-            if window.settled():
-                next_s = window.stood(cluster.stands_until())
-            yield cluster.clock.exactly(next_s, Rank.OPERATOR, 0)
+
+        def calm() -> float:
+            return math.inf if window.settled(cluster.stood_s) else 0.0
+
+        def left_out(times: Sequence[float]) -> None:
+            human.refused_lately = window.stood(times)
+
+        look_s = human.spec.alarm.look
+        for tick in cluster.ticks(
+            look_s, Rank.OPERATOR, first_s=cluster.clock.now + look_s,
+            calm=calm, left_out=left_out, chained=True,
+        ):  # fmt: skip
+            yield tick
             sighting = Sighting(cluster.clock.now, cluster.gauge(), cluster.backlogs())
             human.refused_lately = window.add(sighting)
             is_open = incident is not None and incident.is_alive
@@ -246,6 +255,7 @@ def wait_for_server(human: Human, symptoms: Symptoms) -> Loop:
 PROVIDED: dict[str, tuple[Verb, Verb]] = {  # where she looks, and asks for a failover
     "Redis": ("queue_events", "queue_fail_over"),
     "RabbitMQ": ("broker_events", "broker_fail_over"),
+    "Amazon SQS": ("health_events", "health_events"),
 }
 
 

@@ -194,10 +194,15 @@ def restart_services(human: Human, services: list[str]) -> Loop:
 def promote(human: Human, database: str) -> Loop:
     """See that the old primary is down, promote the replica, point the clients at it."""
     usual = LawSpec(law="lognormal", mean=PROMOTE.value, cv=0.5)
-    step = f"`pg_ctl promote` on {human.cluster.standby(database)}"
+    cluster = human.cluster
+    lived = bool(cluster.answering(cluster.primary_of(database)))
+    queue = cluster.service(database).role == "redis"
+    types = "redis-cli REPLICAOF NO ONE" if queue else "pg_ctl promote"
+    step = f"`{types}` on {cluster.standby(database)}"
     yield from human.work(usual, "promote", step=step)
-    if human.cluster.standby(database):
-        yield from failover.promote(human.cluster, database, 0.0)
+    lives = bool(cluster.answering(cluster.primary_of(database)))
+    if cluster.standby(database) and lives == lived:  # else somebody was quicker
+        yield from failover.promote(cluster, database, 0.0)
 
 
 # ---- servers ----

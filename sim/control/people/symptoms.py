@@ -29,9 +29,9 @@ def lost_server(cluster: Cluster) -> Server | None:
 
 
 def primary_lost(cluster: Cluster) -> str:
-    """A database whose primary is gone while a replica serves, and nobody promotes that. One whose
-    server and disk are there is sooner started again."""
-    for name in cluster.stack.playing("postgres"):
+    """A database or a queue whose primary is gone while a replica serves, and nobody promotes that.
+    One whose server and disk are there is sooner started again."""
+    for name in (*cluster.stack.playing("postgres"), *cluster.stack.playing("redis")):
         nobody = cluster.service(name).failover is None or name in cluster.unpromoted
         if not (nobody and cluster.stack.replicas(name) and cluster.standby(name)):
             continue

@@ -8,6 +8,7 @@ from a server under pressure, disks, process ids.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -58,11 +59,20 @@ class KubeletLimits(Limits):
         return oom_score_adj(qos_class(service), wanted, capacity)
 
     def run(self, cluster: Cluster) -> Loop:
-        for tick in cluster.clock.ticks(self.monitor_s, Rank.MEMORY_PRESSURE):
+        def calm() -> float:
+            return math.inf if all(self.roomy(cluster, s) for s in cluster.servers) else 0.0
+
+        for tick in cluster.ticks(self.monitor_s, Rank.MEMORY_PRESSURE, calm=calm):
             yield tick
             for server in cluster.servers:
                 if server.alive:
                     self.look(cluster, server)
+
+    def roomy(self, cluster: Cluster, server: Server) -> bool:
+        """Would it find enough while only checks pass?"""
+        checks = sum(cluster.checks_use(c, 0.0)[1] for c in cluster.on(server))
+        available = server.memory - cluster.memory_on(server) - checks
+        return not server.alive or available >= self.evict_below
 
     def look(self, cluster: Cluster, server: Server) -> None:
         """Evict one replica if memory is short."""

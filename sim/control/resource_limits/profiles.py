@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
@@ -22,6 +23,7 @@ from sim.dataplane.profile import (
     Profile,
     StoryStep,
 )
+from sim.dataplane.story import short_form
 from sim.schema.client import ClientSpec
 from sim.schema.fields import LawSpec
 from sim.schema.jobs import JobWork
@@ -199,6 +201,45 @@ def profile_of(service: Service, version: Version, limits: Limiter | None = None
 # ---- what only the whole stack says ----
 def profile_in(stack: Stack, name: str, version: Version, limits: Limiter | None = None) -> Profile:
     """The profile of a service of this stack: with its story, and the numbers of those it asks."""
+    profile = profile_among(stack, name, version, limits)
+    answers = {
+        stack.number(queue): law(stack.services[queue].latency)
+        for queue in stack.playing("redis")
+        if stack.services[queue].latency.mean > 0.0
+    }
+    if not answers or profile.kind not in (Kind.HTTP, Kind.WORKER):
+        return profile
+    told = [profile.steps or short_form(profile), *profile.endpoints]
+    waiting = [with_answers(steps, answers) for steps in told]
+    if profile.kind == Kind.WORKER and profile.number in answers:
+        wait = StoryStep(Does.WAIT, law=answers[profile.number])
+        waiting = [
+            (replace(wait, name="receive"), *steps, replace(wait, name="delete"))
+            for steps in waiting
+        ]
+    return replace(profile, steps=waiting[0], endpoints=tuple(waiting[1:]))
+
+
+def with_answers(steps: tuple[StoryStep, ...], laws: Mapping[int, Law]) -> tuple[StoryStep, ...]:
+    """After each push to one of these queues so long a wait for its answer."""
+
+    def waits(step: StoryStep) -> bool:
+        return step.does == Does.PUSH and step.target in laws
+
+    made: list[StoryStep] = []
+    for at, step in enumerate(steps):
+        inside = steps[at + 1 : at + 1 + step.covers]
+        more = sum(map(waits, inside)) + waits(step)
+        made.append(replace(step, covers=step.covers + more) if more else step)
+        if waits(step):
+            made.append(StoryStep(Does.WAIT, law=laws[step.target], name=f"sent:{step.name}"))
+    return tuple(made)
+
+
+def profile_among(
+    stack: Stack, name: str, version: Version, limits: Limiter | None = None
+) -> Profile:
+    """... as if all queues answered at once."""
     service = stack.services[name]
     profile = profile_of(service, version, limits)
     if service.role == "external":
@@ -207,6 +248,8 @@ def profile_in(stack: Stack, name: str, version: Version, limits: Limiter | None
         return replace(profile, slots=UNLIMITED, steps=(answers, fails))
     if service.role == "redis" and service.managed is not None:
         profile = replace(profile, persistence=kept_by_provider(service, profile.persistence))
+    if service.role == "redis":
+        profile = replace(profile, unsent_s=unsent_s(stack, name))
     if service.role in ("postgres", "redis"):
         return replace(profile, number=stack.number(name))
     if service.role == "cache":
@@ -231,6 +274,7 @@ def profile_in(stack: Stack, name: str, version: Version, limits: Limiter | None
             dead_letters=letters,
             error_rate=failing,
             by_connection=by_connection,
+            failures_told=stack.engine_of(queue).machine,
             **leases(job, service.concurrency, by_connection),
         )
     if not service.stories:
@@ -245,13 +289,24 @@ def profile_in(stack: Stack, name: str, version: Version, limits: Limiter | None
     )
 
 
+def unsent_s(stack: Stack, queue: str) -> float:
+    """For how long what it takes off its list is remembered, since a replica may lack it: until a
+    failover is over, of which lag is a small part (chosen; who fails over by hand does so after a
+    crash, during which nothing is taken)."""
+    family = [stack.services[name] for name in (queue, *stack.copies(queue))]
+    if len(family) == 1:
+        return 0.0
+    lags = [s.follows.lag.mean for s in family if s.follows is not None]
+    return 60.0 + 10.0 * max(lags) + max(s.failover.ttl if s.failover else 0.0 for s in family)
+
+
 def kept_by_provider(service: Service, own: Persistence) -> Persistence:
     """What of a managed queue outlives a machine: all that its copies have; alone what RabbitMQ has
     on its disk, and of Redis nothing. Source: ElastiCache User Guide, Mitigating failures: append
     only files are of no use when hardware fails, and not to be had on t4g nodes."""
     if service.managed is not None and service.managed.standby:
         return Persistence.AOF_ALWAYS
-    return own if service.engine == "rabbitmq" else Persistence.NONE
+    return own if service.engine in ("rabbitmq", "sqs") else Persistence.NONE
 
 
 def story_of(

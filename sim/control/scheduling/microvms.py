@@ -10,6 +10,7 @@ serverless platform. Rules: shared facts, orchestrators sections 5 and 6.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -141,7 +142,9 @@ class MicroVMs:
 
     def retry(self, cluster: Cluster) -> Loop:
         """What the launch rate held back is tried again."""
-        for tick in cluster.clock.ticks(1.0, Rank.SCHEDULER, first_s=1.0):
+        for tick in cluster.ticks(
+            1.0, Rank.SCHEDULER, first_s=1.0, calm=lambda: 0.0 if cluster.pending else math.inf
+        ):
             yield tick
             if cluster.pending:
                 cluster.tell(Change("server_ready"))  # there may be room again

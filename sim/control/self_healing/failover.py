@@ -1,19 +1,24 @@
-"""A database whose replica takes its primary's place: when the primary is gone, or when asked to.
+"""A database or a queue whose replica takes its primary's place: when the primary is gone, or when
+asked to.
 
 Patroni: the primary says each `loop_wait` that it lives; a replica takes its place once it has been
 silent for `ttl`, which is ttl - U(0, loop_wait) after its death, and clients get there through a
 balancer that asks each server. Whoever is back before that stays what it was. A managed service is
 described by the time that its provider publishes. The primary comes back as a replica; what it had
-committed and not sent is lost. Sources: patroni.readthedocs.io, dynamic configuration and
-replication modes; Patroni 3.0.2 and HAProxy 2.6, measured; Amazon RDS User Guide, Failing over a
-Multi-AZ DB instance.
+committed and not sent is lost. Three Sentinels ask Redis each second; if enough of them have heard
+nothing for `ttl`, and as many can vote, one is elected and promotes the replica. It fences nobody,
+and tries again after two time-outs of a failover. Sources: redis 7.4 src/sentinel.c;
+patroni.readthedocs.io, dynamic configuration and replication modes; Patroni 3.0.2 and HAProxy 2.6,
+measured; Amazon RDS User Guide, Failing over a Multi-AZ DB instance.
 """
 
 from __future__ import annotations
 
+import math
+
 from sim.constants.facts import Fact
 from sim.control.core.clock import Loop, Rank, Task
-from sim.control.core.cluster import Cluster, Container
+from sim.control.core.cluster import Cluster, Container, Server
 from sim.schema.databases import Failover
 from sim.schema.fields import LawSpec
 
@@ -26,6 +31,20 @@ REROUTING = Fact(
     "failover.rerouting", 6.0, "s", "HAProxy lists it after two good checks, 3 s apart",
     "patroni/patroni haproxy.cfg: inter 3s fall 3 rise 2 on-marked-down shutdown-sessions",
     fixed=_TAKES,
+)  # fmt: skip
+PING = Fact(
+    "sentinel.ping", 1.0, "s", "a Sentinel asks whether a server is there so often",
+    "redis 7.4 src/sentinel.c: SENTINEL_PING_PERIOD", fixed="compiled in",
+)  # fmt: skip
+ELECTED = Fact(
+    "sentinel.takes", 1.0, "s", "clients know the new primary so long after the old is given up",
+    "Redis 7.0.15 with three Sentinels, measured; sentinel.c desynchronises by up to 1 s",
+    fixed=_TAKES,
+)  # fmt: skip
+SENTINELS = Fact(
+    "sentinel.count", 3, "Sentinels", "stand on the first servers, one after the other",
+    "redis.io/docs, High availability with Redis Sentinel: at least three; the majority elects",
+    fixed="chosen: as most have it",
 )  # fmt: skip
 MANAGED_LOW = Fact(
     "failover.managed_low", 60.0, "s", "a managed failover takes so long at least",
@@ -42,6 +61,8 @@ def takes(rules: Failover | None) -> LawSpec:
     Without anybody who does it, what a person then waits for."""
     if rules is not None and rules.takes is not None:
         return rules.takes
+    if rules is not None and rules.by == "sentinel":
+        return LawSpec(mean=ELECTED.value)
     if rules is None or rules.by == "patroni":
         return LawSpec(mean=PROMOTION.value + REROUTING.value)
     return evenly(MANAGED_LOW.value, MANAGED_HIGH.value)
@@ -53,67 +74,94 @@ def evenly(low: float, high: float) -> LawSpec:
     return LawSpec(law="uniform", mean=mean, cv=(high - mean) / mean / 3.0**0.5)
 
 
-def watch(cluster: Cluster, database: str, rules: Failover) -> Loop:
+def watch(cluster: Cluster, store: str, rules: Failover) -> Loop:
     """Look each `loop_wait` whether the primary is there; where it is silent for too long, a
     replica takes its place, or the failover fails and waits for a person."""
-    clock, number = cluster.clock, cluster.stack.number(database)
-    yield clock.after(rules.loop_wait * cluster.lot("failover/look", number), Rank.FAILOVER, number)
-    heard_s = clock.now
+    clock, number = cluster.clock, cluster.stack.number(store)
+    sentinel = rules.by == "sentinel"
+    every_s, part = (PING.value, 1) if sentinel else (rules.loop_wait, 0)
+    lot = cluster.lot("sentinel/look" if sentinel else "failover/look", number)
+    yield clock.after(every_s * lot, Rank.FAILOVER, number, part)
+    homes = [cluster.servers[i % len(cluster.servers)] for i in range(SENTINELS.value)]
+    heard_s, again_s = clock.now, clock.now
     while True:
-        if cluster.answering(cluster.primary_of(database)):
+        if cluster.answering(cluster.primary_of(store)):
+            heard_s = again_s = clock.now
+            cluster.unpromote(store, False)
+        elif clock.now < max(heard_s + rules.ttl, again_s):
+            pass
+        elif not sentinel or agree(cluster, store, homes, rules.quorum):
+            again_s = clock.now + (yield from fail_over(cluster, store, rules))
             heard_s = clock.now
-            cluster.unpromote(database, False)
-        elif clock.now - heard_s >= rules.ttl and database not in cluster.unpromoted:
-            yield from fail_over(cluster, database, rules)
-            heard_s = clock.now
-        yield clock.after(rules.loop_wait, Rank.FAILOVER, number)
+        yield clock.after(every_s, Rank.FAILOVER, number, part)
 
 
-def fail_over(cluster: Cluster, database: str, rules: Failover) -> Loop:
-    """The primary is given up: a replica is promoted, unless none serves, or it goes wrong."""
-    text = f"{cluster.primary_of(database)} is given up as the primary of {database}"
-    cluster.say("failover", database, text)
+def agree(cluster: Cluster, queue: str, homes: list[Server], quorum: int) -> bool:
+    """Can so many Sentinels, and more than half, be heard? One whose server is given back is
+    started elsewhere."""
+    there = sum(home.answers or home.released_s is not None for home in homes)
+    if there >= max(quorum, len(homes) // 2 + 1):
+        return True
+    if queue not in cluster.unpromoted:
+        text = f"{there} of {len(homes)} Sentinels are there: no replica of {queue} is promoted"
+        cluster.say("failover_failed", queue, text)
+        cluster.unpromote(queue, True)
+    return False
+
+
+def fail_over(cluster: Cluster, store: str, rules: Failover) -> Task[float]:
+    """The primary is given up: a replica is promoted, unless none serves, or it goes wrong. Seconds
+    until whoever failed tries again."""
+    text = f"{cluster.primary_of(store)} is given up as the primary of {store}"
+    cluster.say("failover", store, text)
     cluster.acted()
-    if not cluster.standby(database):
-        cluster.say("failover_failed", database, f"{database} has no replica that serves")
-        cluster.unpromote(database, True)
-    elif cluster.random("failover/fails") < rules.fails:
-        text = f"the failover of {database} fails: no replica is promoted"
-        cluster.say("failover_failed", database, text)
-        cluster.unpromote(database, True)
-    else:
-        takes_s = cluster.duration(takes(rules), "failover/takes")
-        if rules.by == "managed":
-            silent_s = cluster.clock.now - cluster.silent_s[cluster.primary_of(database)]
-            takes_s = max(0.0, takes_s - silent_s)
-        yield from promote(cluster, database, takes_s)
+    draws = f"failover/{store}" if rules.by == "sentinel" else "failover"
+    failed = ""
+    if not cluster.standby(store):
+        failed = f"{store} has no replica that serves"
+    elif cluster.random(f"{draws}/fails") < rules.fails:
+        failed = f"the failover of {store} fails: no replica is promoted"
+    if failed:
+        cluster.say("failover_failed", store, failed)
+        cluster.unpromote(store, True)
+        return 2.0 * rules.timeout if rules.by == "sentinel" else math.inf
+    takes_s = cluster.duration(takes(rules), f"{draws}/takes")
+    if rules.by == "managed":
+        silent_s = cluster.clock.now - cluster.silent_s[cluster.primary_of(store)]
+        takes_s = max(0.0, takes_s - silent_s)
+    yield from promote(cluster, store, takes_s)
+    return 0.0
 
 
-def promote(cluster: Cluster, database: str, takes_s: float) -> Loop:
+def promote(cluster: Cluster, store: str, takes_s: float) -> Loop:
     """The standby is the primary in so many seconds, and the primary, once it is back, a replica.
-    One that lives hands over all that it has; one that hangs is fenced; one that is dead takes
-    with it what it had not sent, one that is cut off also what it took until now."""
-    primary, standby = cluster.primary_of(database), cluster.standby(database)
-    lives = cluster.answering(primary)
+    One that lives hands over all that it has; one that hangs is fenced, if it is a database; one
+    that is dead takes with it what it had not sent, one that is cut off also what it took until
+    now."""
+    primary, standby = cluster.primary_of(store), cluster.standby(store)
+    lives, queue = cluster.answering(primary), cluster.service(primary).role == "redis"
+    since_s = failed_s = cluster.silent_s.get(primary, cluster.clock.now)
+    alone = [c for c in cluster.of(primary, "running") if c.alive and not c.server.heard]
     if not lives:
         follower = cluster.service(standby).follows or cluster.service(primary).follows
         law = follower.lag if follower is not None else LawSpec()
-        alone = [c for c in cluster.of(primary, "running") if c.alive and not c.server.heard]
-        failed_s = cluster.silent_s[primary]
-        since_s = failed_s - cluster.duration(law, "failover/lag")
-        cluster.lag(database, since_s, cluster.clock.now if alone else failed_s)
+        since_s -= cluster.duration(law, f"failover/{store}/lag" if queue else "failover/lag")
+        if not queue:
+            cluster.lag(store, since_s, cluster.clock.now if alone else failed_s)
         for c in alone:
             cluster.clock.loop(rejoin(cluster, c))
-    cluster.exchange(database, standby)
+    cluster.exchange(store, standby)
     for c in lives:
         cluster.reread(c)
-    for c in [c for c in cluster.of(primary) if c.hung and c.alive]:
+    for c in [c for c in cluster.of(primary) if c.hung and c.alive and not queue]:
         cluster.exit(c, 1, "is fenced: it is no primary any more")
-    yield cluster.clock.after(takes_s, Rank.FAILOVER, cluster.stack.number(database))
+    yield cluster.clock.after(takes_s, Rank.FAILOVER, cluster.stack.number(store), int(queue))
+    if queue and not lives:
+        cluster.lag(store, since_s, failed_s)
     for c in cluster.of(standby):
         cluster.reread(c)
-    cluster.unpromote(database, False)
-    cluster.say("promoted", database, f"{standby} is the primary of {database} now")
+    cluster.unpromote(store, False)
+    cluster.say("promoted", store, f"{standby} is the primary of {store} now")
 
 
 def rejoin(cluster: Cluster, c: Container) -> Loop:

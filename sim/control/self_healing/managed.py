@@ -57,6 +57,8 @@ def provide(cluster: Cluster) -> Loop:
     given_up: set[tuple[int, int]] = set()  # a process that is silent is given up once
     while True:
         c = (yield changes.get()).container
+        if not cluster.stack.engine_of(c.service).machine:
+            continue  # it comes back as it went
         if c.state == "exited":
             cluster.clock.loop(started_again(cluster, c))
         elif c.hung and (c.id, c.run) not in given_up:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from sim.dataplane import arithmetic
 from sim.dataplane.arithmetic import INFINITY
 from sim.dataplane.codes import SYN_RESEND_S, UNLIMITED
 from sim.dataplane.kernel.codes import (
@@ -36,10 +35,11 @@ from sim.dataplane.kernel.codes import (
 from sim.dataplane.kernel.compile import inner
 from sim.dataplane.kernel.containers import accept, connections, room, sheds
 from sim.dataplane.kernel.draws import uniform
-from sim.dataplane.kernel.gates import backend, behind, gate_of, shut
+from sim.dataplane.kernel.gates import backend, behind, gate_of, met, opens, shut
 from sim.dataplane.kernel.layout import ANSWERED, BALANCER_QUEUE, UNDER_WAY
-from sim.dataplane.kernel.losses import again_after, loses, loss
+from sim.dataplane.kernel.losses import again_after, either, either_way, loses, loss, way
 from sim.dataplane.kernel.network import round_trip
+from sim.dataplane.kernel.stops import asker_of, near, stops, users_trip
 from sim.dataplane.kernel.timing import (
     FREED,
     LEFT,
@@ -50,8 +50,6 @@ from sim.dataplane.kernel.timing import (
     set_timer,
     unlink,
 )
-
-either = inner(arithmetic.either)
 
 
 @inner
@@ -102,9 +100,7 @@ def reply(w: Any, s: int, outcome: int) -> None:
 
 @inner
 def dial(w: Any, s: int) -> None:
-    if w.gates != 0 and not keeps(w, s) and shut(w, s):
-        wait(w, s, CONNECTING, w.policy[w.work[s].policy].connect_timeout_s)
-        w.work[s].dials = UNLIMITED
+    if w.gates != 0 and w.request[w.work[s].of_request].parent < 0 and swallowed(w, s):
         return
     via = w.balancer[w.work[s].balancer].via
     if via >= 0:
@@ -116,7 +112,7 @@ def dial(w: Any, s: int) -> None:
             reply(w, s, REFUSED)
             return
         w.work[s].dials = 0
-        if w.lossy != 0 and loses(w, s, either(loss(w, -1, via), loss(w, via, -1))):
+        if w.lossy != 0 and loses(w, s, either_way(w, near(w, s), w.container[via].server)):
             w.work[s].dials = UNLIMITED
             resend(w, s, w.policy[w.work[s].policy].connect_timeout_s)
             return
@@ -126,6 +122,27 @@ def dial(w: Any, s: int) -> None:
             return
     move(w, s, NOWHERE)
     route(w, s)
+
+
+@inner
+def swallowed(w: Any, s: int) -> bool:
+    """`swallows` of the reference, of a user's try."""
+    work = w.work[s]
+    if keeps(w, s):
+        work.gate = w.kept[work.kept].gate
+        return False
+    if work.gate < 0:
+        work.gate = met(w, s)
+    shuts = shut(w, s)
+    if not shuts and (w.lossy == 0 or not loses(w, s, either_way(w, -1, work.gate))):
+        work.dials = 0
+        return False
+    timeout_s, work.dials = w.policy[work.policy].connect_timeout_s, UNLIMITED
+    if shuts:
+        wait(w, s, CONNECTING, timeout_s)
+    else:
+        resend(w, s, timeout_s)
+    return True
 
 
 @inner
@@ -175,6 +192,7 @@ def keeps(w: Any, s: int) -> bool:
         or w.now >= kept.used + policy.connection_idle_s
         or w.now >= kept.silent + policy.connection_silence_s
         or (alive and container.life != LISTENING)
+        or (kept.gate >= 0 and rebooted(w, kept.gate, kept.opened))
     ):
         kept.target = -1
         return False
@@ -182,11 +200,16 @@ def keeps(w: Any, s: int) -> bool:
 
 
 @inner
+def rebooted(w: Any, v: int, since: float) -> bool:
+    return w.machine[v].alive != 0 and since < w.machine[v].up_since
+
+
+@inner
 def pinned(w: Any, s: int) -> None:
     work = w.work[s]
     kept = w.kept[work.kept]
     work.target, kept.used = kept.target, w.now
-    if w.machine[w.container[kept.target].server].alive != 0:
+    if w.machine[w.container[kept.target].server].alive != 0 and opens(w, s):
         connect(w, s, kept.target)
     else:
         kept.silent = min(kept.silent, w.now)
@@ -194,11 +217,12 @@ def pinned(w: Any, s: int) -> None:
 
 
 @inner
-def carries(w: Any, i: int, c: int) -> None:
+def carries(w: Any, i: int, c: int, gate: int) -> None:
     """`carries` of the reference's Connection."""
     kept = w.kept[i]
     if kept.target != c or kept.process != w.container[c].starts:
         kept.target, kept.process, kept.opened = c, w.container[c].starts, w.now
+        kept.gate = gate
     kept.used, kept.silent = w.now, INFINITY
 
 
@@ -241,13 +265,6 @@ def patience(w: Any, s: int) -> float:
 
 
 @inner
-def asker_of(w: Any, s: int) -> int:
-    """The container that connects, or -1: users."""
-    via, parent = w.work[s].via, w.request[w.work[s].of_request].parent
-    return w.work[parent].at if via < 0 and parent >= 0 else via
-
-
-@inner
 def connected(w: Any, s: int, c: int) -> bool:
     i = w.work[s].kept
     return i >= 0 and w.kept[i].target == c and w.kept[i].process == w.container[c].starts
@@ -256,27 +273,42 @@ def connected(w: Any, s: int, c: int) -> bool:
 @inner
 def travels(w: Any, s: int, c: int) -> bool:
     work = w.work[s]
-    asker = asker_of(w, s)
-    if asker < 0 or work.phase in (TRAVELLING, RESENDING):
+    if work.phase in (TRAVELLING, RESENDING):
         return False
-    trip = round_trip(w, asker, c, work.tried)
-    if trip == 0.0:
+    v, u = near(w, s), w.container[c].server
+    trip = round_trip(w, v, u, work.tried) if v >= 0 else 0.0
+    entering = way_in(w, s, c)
+    if trip + entering == 0.0:
         return False
     opens = w.balancer[work.balancer].proxy == 0 and not connected(w, s, c)
-    if opens and trip >= patience(w, s):
+    if opens and trip + entering / 2.0 >= patience(w, s):
         wait(w, s, CONNECTING, patience(w, s))
     else:
-        wait(w, s, TRAVELLING, trip + trip if opens else trip)
+        wait(w, s, TRAVELLING, (trip + trip if opens else trip) + entering)
     return True
+
+
+@inner
+def way_in(w: Any, s: int, c: int) -> float:
+    """Seconds of users' own way: `way_in` of the reference."""
+    work = w.work[s]
+    if asker_of(w, s) >= 0 or work.dials > 0:
+        return 0.0
+    trip = users_trip(w, s, w.container[c].server)
+    open_to_proxy = w.balancer[work.balancer].proxy != 0 and work.kept >= 0
+    return trip if open_to_proxy or connected(w, s, c) else trip + trip
 
 
 @inner
 def lost(w: Any, s: int, c: int) -> bool:
     """Is its packet lost on the way there?"""
-    work, asker = w.work[s], asker_of(w, s)
-    there, back = loss(w, asker, c), loss(w, c, asker)
+    work, v, u = w.work[s], near(w, s), w.container[c].server
+    there, back = loss(w, v, u), loss(w, u, v)
+    is_connected = connected(w, s, c)
+    if is_connected:
+        there, back = way(w, stops(w, s, u), False), way(w, stops(w, s, u), True)
     proxy = w.balancer[work.balancer].proxy != 0
-    if (proxy and max(there, back) < 1.0) or (not proxy and connected(w, s, c)):
+    if (proxy and max(there, back) < 1.0) or (not proxy and is_connected):
         if not loses(w, s, there):
             return False
         if work.kept >= 0:
@@ -302,27 +334,13 @@ def resend(w: Any, s: int, patience_s: float) -> None:
 def answer_to(w: Any, s: int, c: int, outcome: int) -> None:
     """`answer` of the reference's Balancer."""
     work = w.work[s]
-    if w.lossy != 0 and work.replied == 0 and work.cut == 0:
-        share = loss(w, c, asker_of(w, s))
-        if work.via >= 0:
-            share = either(share, loss(w, work.via, -1))
-        if loses(w, s, share):
-            work.code = outcome
-            wait(w, s, ANSWERING, again_after(w, s))
-            return
+    waits = w.lossy != 0 and work.replied == 0 and work.cut == 0
+    if waits and loses(w, s, way(w, stops(w, s, w.container[c].server), True)):
+        work.code = outcome
+        wait(w, s, ANSWERING, again_after(w, s))
+        return
     judge(w, s, c, outcome)
     reply(w, s, outcome)
-
-
-@inner
-def answers_lost(w: Any, v: int) -> None:
-    """A server lost power: what it was to send again is gone."""
-    node = w.head[UNDER_WAY]
-    while node >= 0:
-        work = w.work[node >> 1]
-        if work.phase == ANSWERING and w.container[work.target].server == v:
-            work.dial_at = INFINITY
-        node = w.next[node]
 
 
 @inner
@@ -331,8 +349,10 @@ def connect(w: Any, s: int, target: int) -> None:
     work = w.work[s]
     while True:
         work.target = target
-        if w.machine[w.container[target].server].alive == 0:
-            wait(w, s, CONNECTING, patience(w, s))
+        if w.machine[w.container[target].server].alive == 0 or not opens(w, s):
+            proxy = w.balancer[work.balancer].proxy != 0
+            entering = way_in(w, s, target) if w.far != 0 and proxy else 0.0
+            wait(w, s, CONNECTING, entering + patience(w, s))
             return
         if w.far != 0 and travels(w, s, target):
             return
@@ -343,7 +363,7 @@ def connect(w: Any, s: int, target: int) -> None:
                 move(w, s, INSIDE)
                 work.dial_at = INFINITY
                 if work.kept >= 0:
-                    carries(w, work.kept, target)
+                    carries(w, work.kept, target, work.gate)
                 accept(w, target, s)
             elif sheds(w, target):
                 judge(w, s, target, SHED)

@@ -29,12 +29,12 @@ ranked = inner(arithmetic.ranked)
 
 # ---- asked ----
 @inner
-def look_up(w: Any, s: int, i: int) -> int:
+def look_up(w: Any, s: int, i: int, lost: bool) -> int:
     """Its outcome, or WAITS; after a hit the steps of a miss are left out."""
     work, step = w.work[s], w.step[i]
     row = w.cache[step.target]
     work.leased = 0
-    code = reach(w, row.server, work.at)
+    code = SILENT if lost else reach(w, row.server, work.at)
     wait_s = step.cache_retry_s
     if code != 0:
         row.unanswered += 1

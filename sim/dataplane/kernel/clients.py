@@ -66,11 +66,11 @@ def asks_again(w: Any, request: int) -> None:
 
 
 @inner
-def thinks(w: Any, request: int) -> None:
+def thinks(w: Any, request: int, since: float) -> None:
     u1, u2 = uniform(w, DRAW_THINK, request), uniform(w, DRAW_THINK + SECOND, request)
     wait = snap(draw(w.think_kind, w.think_mean, w.think_cv, u1, u2), w.lattice)
-    t = w.now + wait
-    if t < w.horizon:
+    t = since + wait
+    if t < min(w.horizon, w.stay[request % MOST_USERS].end_s):
         heap_push(w, t, (ARRIVAL << ID_BITS) + request, 0)
 
 
@@ -303,7 +303,7 @@ def finish(w: Any, r: int, outcome: int) -> None:
             w.failures += 1
         out(w, outcome, client.arrived, w.now - client.arrived, client.id)
         if client.id >= USER_BASE:
-            thinks(w, client.id + MOST_USERS)
+            thinks(w, client.id + MOST_USERS, w.now)
     free_client(w, r)
 
 

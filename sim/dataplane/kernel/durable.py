@@ -1,4 +1,4 @@
-"""The queue on disk, and what a crash of it brings back. Part of reference/jobs.py.
+"""The queue on disk and at its replica: reference/durable.py over arrays.
 
 The list of what was taken since the last durable point is a chain through `next`, of places whose
 state is TAKEN.
@@ -10,11 +10,18 @@ import math
 from typing import Any
 
 from sim.dataplane.arithmetic import INFINITY
-from sim.dataplane.codes import COPY_BASE, RDB_SAVE_POINTS
-from sim.dataplane.kernel.codes import AOF_ALWAYS, AOF_EVERYSEC, NONE, RDB, REDIS_WIPED
+from sim.dataplane.codes import COPY_BASE, GIVEN_AWAY, RDB_SAVE_POINTS
+from sim.dataplane.kernel.codes import (
+    AOF_ALWAYS,
+    AOF_EVERYSEC,
+    NONE,
+    NOT_REPLICATED,
+    RDB,
+    REDIS_WIPED,
+)
 from sim.dataplane.kernel.compile import inner
 from sim.dataplane.kernel.fates import free_job, lose, lose_parked, new_kin, peak
-from sim.dataplane.kernel.layout import PARKED, QUEUED, TAKEN
+from sim.dataplane.kernel.layout import HELD, INTACT, PARKED, QUEUED, TAKEN, WORKING
 
 
 # ---- durable points ----
@@ -39,12 +46,16 @@ def save(w: Any, q: int, at: float) -> None:
 @inner
 def forget_taken(w: Any, q: int) -> None:
     queue = w.queue[q]
-    j = queue.taken_head
+    free_chain(w, queue.taken_head)
+    queue.taken_head = queue.taken_tail = -1
+
+
+@inner
+def free_chain(w: Any, j: int) -> None:
     while j >= 0:
         after = w.job[j].next
         free_job(w, j)
         j = after
-    queue.taken_head = queue.taken_tail = -1
 
 
 @inner
@@ -71,15 +82,40 @@ def changed(w: Any, q: int) -> None:
 
 
 @inner
-def remember_taken(w: Any, q: int, j: int) -> None:
+def remember(w: Any, q: int, j: int) -> None:
     queue = w.queue[q]
-    t = new_kin(w, j, -2)
-    w.job[t].state = TAKEN
-    if queue.taken_tail < 0:
-        queue.taken_head = t
+    if w.job[j].sequence < queue.saved_sequence and restorable(w, q):
+        t = place_taken(w, j)
+        if queue.taken_tail < 0:
+            queue.taken_head = t
+        else:
+            w.job[queue.taken_tail].next = t
+        queue.taken_tail = t
+    unsent = w.version[w.container[queue.redis].profile].unsent_s
+    if unsent > 0.0:
+        remember_unsent(w, q, j, unsent)
+
+
+@inner
+def remember_unsent(w: Any, q: int, j: int, unsent: float) -> None:
+    queue = w.queue[q]
+    while queue.unsent_head >= 0 and w.job[queue.unsent_head].park_at < w.now - unsent:
+        after = w.job[queue.unsent_head].next
+        free_job(w, queue.unsent_head)
+        queue.unsent_head = after
+    t = place_taken(w, j)
+    if queue.unsent_head < 0:
+        queue.unsent_head = t
     else:
-        w.job[queue.taken_tail].next = t
-    queue.taken_tail = t
+        w.job[queue.unsent_tail].next = t
+    queue.unsent_tail = t
+
+
+@inner
+def place_taken(w: Any, j: int) -> int:
+    t = new_kin(w, j, -2)
+    w.job[t].state, w.job[t].park_at = TAKEN, w.now
+    return t
 
 
 @inner
@@ -119,18 +155,29 @@ def crashed(w: Any, q: int, host: bool) -> None:
     queue, kind = w.queue[q], persistence(w, q)
     if kind == AOF_ALWAYS or (kind == AOF_EVERYSEC and not host):
         return
-    saved = queue.saved_sequence if kind != NONE else 0
-    # what was taken since the durable point comes back first, as copies
-    j = all_entries(w, q)
-    if kind != NONE:
-        t = queue.taken_head
-        while t >= 0:
-            copy = new_kin(w, t, COPY_BASE + w.copies_made)
-            w.job[copy].copy = 1
-            w.copies_made += 1
-            chain(w, q, copy)
-            t = w.job[t].next
+    queue.fallen, queue.first_copy = kind, COPY_BASE + w.copies_made
+    j, t = all_entries(w, q), queue.taken_head
+    while t >= 0:
+        chain(w, q, restored(w, t))
+        t = w.job[t].next
+    queue.last_copy = COPY_BASE + w.copies_made
     forget_taken(w, q)
+    while j >= 0:
+        after = w.job[j].next
+        chain(w, q, j)
+        j = after
+    recount_copies(w, q)
+
+
+@inner
+def recover(w: Any, q: int) -> None:
+    queue = w.queue[q]
+    kind, queue.fallen = queue.fallen, INTACT
+    queue.first_copy = queue.last_copy = 0
+    if kind == INTACT:
+        return
+    saved = queue.saved_sequence if kind != NONE else 0
+    j = all_entries(w, q)
     while j >= 0:
         after = w.job[j].next
         if w.job[j].sequence < saved:
@@ -141,12 +188,74 @@ def crashed(w: Any, q: int, host: bool) -> None:
     if kind != AOF_EVERYSEC:
         lose_parked(w, q, REDIS_WIPED)
         queue.epoch += 1
+    recount_copies(w, q)
+    peak(w, q)
+    queue.saved, queue.changes = w.now, 0
+
+
+@inner
+def restored(w: Any, t: int) -> int:
+    again = new_kin(w, t, COPY_BASE + w.copies_made)
+    w.job[again].copy = 1
+    w.copies_made += 1
+    return again
+
+
+@inner
+def promoted(w: Any, q: int, since: float) -> None:
+    queue = w.queue[q]
+    t = queue.unsent_head
+    while t >= 0:
+        if w.job[t].park_at > since and not known_elsewhere(w, q, t, since):
+            chain_in_place(w, q, restored(w, t))
+        t = w.job[t].next
+    free_chain(w, queue.unsent_head)
+    queue.unsent_head = queue.unsent_tail = -1
+    j = all_entries(w, q)
+    while j >= 0:
+        after = w.job[j].next
+        if w.job[j].pushed > since or from_disk(w, q, j):
+            lose(w, j, NOT_REPLICATED)
+        else:
+            chain(w, q, j)
+        j = after
+    for j in range(w.job_top):
+        if w.job[j].state == PARKED and w.job[j].queue == q and w.job[j].pushed > since:
+            queue.parked -= 1
+            lose(w, j, NOT_REPLICATED)
+    queue.fallen = INTACT
+    queue.first_copy = queue.last_copy = 0
+    recount_copies(w, q)
+    peak(w, q)
+
+
+@inner
+def known_elsewhere(w: Any, q: int, t: int, since: float) -> bool:
+    """Whether an entry waits of what was taken; that in hand is given away."""
+    waits = w.job[t].pushed > since
+    k = w.job[t].kin
+    while k != t:
+        state = w.job[k].state
+        if state == WORKING or state == HELD:  # noqa: PLR1714, SIM109
+            w.job[k].epoch = GIVEN_AWAY
+        elif state != TAKEN and not from_disk(w, q, k):
+            waits = True
+        k = w.job[k].kin
+    return waits
+
+
+@inner
+def from_disk(w: Any, q: int, j: int) -> bool:
+    return w.queue[q].first_copy <= w.job[j].id < w.queue[q].last_copy
+
+
+@inner
+def recount_copies(w: Any, q: int) -> None:
+    queue = w.queue[q]
     queue.copies_waiting = 0
     for j in range(w.job_top):
         if w.job[j].queue == q and (w.job[j].state == PARKED or w.job[j].state == QUEUED):
             queue.copies_waiting += w.job[j].copy
-    peak(w, q)
-    queue.saved, queue.changes = w.now, 0
 
 
 @inner
@@ -173,7 +282,13 @@ def lose_all(w: Any, q: int, why: int) -> None:
 
 @inner
 def wiped(w: Any, q: int) -> None:
+    c = w.queue[q].redis
+    if c >= 0 and w.version[w.container[c].profile].unsent_s > 0.0:
+        w.queue[q].fallen = NONE
+        return
     lose_all(w, q, REDIS_WIPED)
     w.queue[q].epoch += 1
+    w.queue[q].fallen = INTACT
+    w.queue[q].first_copy = w.queue[q].last_copy = 0
     peak(w, q)
     save(w, q, w.now)

@@ -12,14 +12,18 @@ from sim.dataplane.kernel.draws import uniform
 @inner
 def gate_of(w: Any, s: int) -> int:
     """The server to which a try is bound; -1: to none."""
-    if w.gates == 0 or w.local == 0 or w.request[w.work[s].of_request].parent >= 0:
-        return -1
-    return met(w, s)
+    return w.work[s].gate if w.local != 0 else -1
 
 
 @inner
 def met(w: Any, s: int) -> int:
     return w.gate[int(uniform(w, DRAW_GATE, w.work[s].tried) * w.gates)]
+
+
+@inner
+def opens(w: Any, s: int) -> bool:
+    """`opens` of the reference."""
+    return w.gates == 0 or w.work[s].gate < 0 or w.machine[w.work[s].gate].alive != 0
 
 
 @inner
@@ -48,10 +52,8 @@ def backend(w: Any, b: int, gate: int, k: int) -> int:
 
 @inner
 def shut(w: Any, s: int) -> bool:
-    """`swallows` of the reference, of a try that opens a connection."""
-    if w.request[w.work[s].of_request].parent >= 0:
-        return False
-    gate, b = met(w, s), w.work[s].balancer
+    """Is the gate of a new connection dead, or does nobody stand behind it?"""
+    gate, b = w.work[s].gate, w.work[s].balancer
     if w.machine[gate].alive == 0:
         return True
     return w.local != 0 and w.balancer[b].backends > 0 and behind(w, b, gate) == 0

@@ -41,8 +41,7 @@ from sim.dataplane.kernel.durable import (
     chain_in_place,
     changed,
     lose_all,
-    remember_taken,
-    restorable,
+    remember,
     save_due,
 )
 from sim.dataplane.kernel.fates import (
@@ -58,6 +57,7 @@ from sim.dataplane.kernel.layout import (
     IN_BACKLOG,
     JOB,
     LISTS,
+    NOBODY,
     PARKED,
     PUSH_FAILED,
     QUEUED,
@@ -80,21 +80,21 @@ def up(w: Any, q: int) -> bool:
 
 # ---- pushing ----
 @inner
-def push(w: Any, s: int, i: int) -> int:
+def push(w: Any, s: int, i: int, lost: bool) -> int:
     work = w.work[s]
     q = w.step[i].target
     c = w.queue[q].redis
-    if c < 0:
+    if c == -1:
         return SUCCEEDED
     count_job(w, q, ENQUEUED)
-    if reach(w, c, work.at) == SILENT:
+    if lost or reach(w, c, work.at) == SILENT:
         work.push = 1
         w.queue[q].pushing += 1
         work.stage = PUSH_FAILED
         timeout = w.version[w.container[work.at].profile].push_timeout_s
         work.timer_at = set_timer(w, CHECKOUT, timeout, work.id, s)
         return WAITS
-    if w.container[c].life != LISTENING:
+    if c == NOBODY or w.container[c].life != LISTENING:
         count_job(w, q, FIRST_LOSS + REDIS_DOWN)
         return HTTP_500
     if not make_room(w, q):
@@ -117,7 +117,7 @@ def add_next(w: Any, q: int, visit: int) -> None:
 
 @inner
 def put(w: Any, q: int, visit: int) -> None:
-    if w.queue[q].redis < 0:
+    if w.queue[q].redis == -1:
         return
     count_job(w, q, ENQUEUED)
     if not up(w, q):
@@ -207,8 +207,7 @@ def take(w: Any, q: int, c: int) -> None:
     if queue.head < 0:
         queue.tail = -1
     queue.entries -= 1
-    if restorable(w, q) and w.job[j].sequence < queue.saved_sequence:
-        remember_taken(w, q, j)
+    remember(w, q, j)
     changed(w, q)
     queue.idle -= 1
     queue.copies_waiting -= w.job[j].copy
@@ -263,7 +262,7 @@ def free_places(w: Any, c: int) -> int:
 def finished(w: Any, s: int, well: bool) -> None:
     """Also the end of the job's work: its slot is free."""
     work = w.work[s]
-    c, j = work.at, work.of_job
+    c, j, until = work.at, work.of_job, work.until
     leave(w, c, s)
     w.container[c].served += 1
     if not well:
@@ -280,6 +279,11 @@ def finished(w: Any, s: int, well: bool) -> None:
         done(w, j)
     elif w.job[j].epoch == GIVEN_AWAY:
         give_up(w, j, STALLED if w.job[j].given_up != 0 else ATTEMPTS_EXHAUSTED)
+    elif rules.failures_told == 0 and leased(w, j, c):
+        stalled(w, j, rules.max_stalled)
+        w.job[j].tries += 1
+        w.job[j].next = -1
+        park(w, j, max(0.0, until - w.now))
     elif w.job[j].tries + 1 < rules.job_attempts:
         pause = rules.job_backoff_s * 2.0 ** w.job[j].tries
         w.job[j].tries += 1
@@ -288,6 +292,12 @@ def finished(w: Any, s: int, well: bool) -> None:
     else:
         give_up(w, j, ATTEMPTS_EXHAUSTED)
     hand_out(w, q)
+
+
+@inner
+def stalled(w: Any, j: int, most: int) -> None:
+    w.job[j].stalls += 1
+    w.job[j].given_up = 1 if w.job[j].stalls > most else 0
 
 
 @inner

@@ -16,8 +16,9 @@ from __future__ import annotations
 
 import math
 import mmap
-from collections.abc import Iterator
-from dataclasses import fields as dataclass_fields
+from collections.abc import Callable, Iterator
+from functools import cache
+from operator import attrgetter
 from typing import Any, get_origin, get_type_hints
 
 import numpy as np
@@ -34,6 +35,7 @@ from sim.dataplane.codes import (
     MOST_QUEUES,
     MOST_SEGMENTS,
     MOST_SERVICES,
+    MOST_USERS,
     MOST_WAYS,
     MOST_WINDOW,
     Outcome,
@@ -47,6 +49,7 @@ from sim.dataplane.profile import (
     PoolRules,
     Profile,
     Routing,
+    Stay,
     StoryStep,
     Workload,
 )
@@ -62,8 +65,10 @@ BLOCK = 16  # stations whose earliest completion is kept together
 REQUEST, JOB, PROBE, BRANCH = range(4)
 (
     CPU_DONE, QUERY_DONE, THAWED, CHECKED_OUT, HANDLED, POOLER_SERVED, PUSH_FAILED, BEGUN,
-    PASSED_BY, HEARD, HEARD_AGAIN, UNLOCKED, TRAVELLED, TOGETHER, RETURNED, TOLD,
-) = range(16)  # fmt: skip
+    PASSED_BY, HEARD, HEARD_AGAIN, UNLOCKED, TRAVELLED, TOGETHER, RETURNED, TOLD, AT_STORE,
+    FROM_STORE,
+) = range(18)  # fmt: skip
+WAITED_FOR = (PASSED_BY, TOLD, AT_STORE, FROM_STORE)  # for a time, and for nothing else
 # where a client stands: it waits for an answer, which is on the agenda, which it has noticed (or
 # will, when it no longer hangs); it pauses; it died while its answer was on the agenda
 ASKING, ANSWERED, NOTICED, PAUSED, GONE = range(5)
@@ -71,6 +76,8 @@ ASKING, ANSWERED, NOTICED, PAUSED, GONE = range(5)
 STEPS, SHALLOW, DEEP = 32, 26, 28
 # states of a job
 FREE, QUEUED, PARKED, WORKING, TAKEN, HELD = range(6)
+NOBODY = -2  # plays a queue that somebody has played
+INTACT = -1  # a queue that has lost nothing since it was last there
 # lists: two of the whole plane, one per balancer, five per database, then six per container
 UNDER_WAY, PROBE_DIALS, BALANCER_QUEUE = range(3)
 DATABASE_LIST = BALANCER_QUEUE + MOST_SERVICES
@@ -89,31 +96,37 @@ AGENDA_PER_WORK = 4  # each work and each client may have one wake-up, beside th
 
 
 def columns(declaration: type, prefix: str = "") -> RecordFields:
-    """The columns of a record of numbers, flags and enums, and of those nested in it. Names, and
-    what has a table of its own, are none."""
-    made: RecordFields = []
-    for name, kind in get_type_hints(declaration).items():
-        if kind in (str, Client) or get_origin(kind) is tuple:
-            continue
-        if kind in NESTED:
-            made += columns(kind, f"{prefix}{name}_")
-        elif kind is float:
-            made.append((f"{prefix}{name}", F))
-        elif isinstance(kind, type) and issubclass(kind, int):
-            made.append((f"{prefix}{name}", N))
-        else:
-            raise TypeError(f"{declaration.__name__}.{name}: the kernel has no column for a {kind}")
-    return made
+    """The columns of a record of numbers, flags and enums, and of those nested in it."""
+    return [(f"{prefix}{path.replace('.', '_')}", kind) for path, kind in _numbers(declaration)]
 
 
 def values(record: Any, prefix: str = "") -> Iterator[tuple[str, float]]:
     """(column, value) of a record of such a declaration."""
-    for field in dataclass_fields(record):
-        value = getattr(record, field.name)
-        if isinstance(value, NESTED):
-            yield from values(value, f"{prefix}{field.name}_")
-        elif not isinstance(value, str | tuple | Client):
-            yield f"{prefix}{field.name}", value
+    declaration: Any = type(record)
+    names, read = _reader(declaration, prefix)
+    return zip(names, read(record), strict=True)
+
+
+@cache
+def _reader(declaration: type, prefix: str) -> tuple[list[str], Callable[[Any], Any]]:
+    """The names of its columns, and what reads all of them at once."""
+    paths = [path for path, _ in _numbers(declaration)]
+    return [name for name, _ in columns(declaration, prefix)], attrgetter(*paths)
+
+
+def _numbers(declaration: type, above: str = "") -> Iterator[tuple[str, type]]:
+    """(path, type) of what has a column. Names, and what has a table of its own, have none."""
+    for name, kind in get_type_hints(declaration).items():
+        if kind in (str, Client) or get_origin(kind) is tuple:
+            continue
+        if kind in NESTED:
+            yield from _numbers(kind, f"{above}{name}.")
+        elif kind is float:
+            yield f"{above}{name}", F
+        elif isinstance(kind, type) and issubclass(kind, int):
+            yield f"{above}{name}", N
+        else:
+            raise TypeError(f"{declaration.__name__}.{name}: the kernel has no column for a {kind}")
 
 
 # ---- one of each ----
@@ -125,7 +138,7 @@ WORK: RecordFields = [
     # of an attempt
     ("of_request", N), ("phase", N), ("abandoned", N), ("dial_at", F), ("dial_until", F),
     ("dials", N), ("target", N), ("push", N), ("replied", N), ("balancer", N), ("policy", N),
-    ("kept", HALF), ("via", HALF),
+    ("kept", HALF), ("via", HALF), ("gate", HALF),  # a server, by which it came in
     ("cut", HALF), ("leased", HALF),  # ... it waits for who is out for its key
     ("asks", N),  # a client of it waits
     ("deep", N),  # of a probe
@@ -150,11 +163,13 @@ STORE: RecordFields = [  # a database; `db`: the container that plays it
     ("exhausted", F), ("full_since", F), ("waits", N), ("clients", N), ("servers_open", N),
     ("servers_idle", N), ("refusals", N), ("pooler_free", F),
 ]  # fmt: skip
-QUEUE: RecordFields = [  # `redis`: the container that plays it
+QUEUE: RecordFields = [  # `redis`: the container that plays it; NOBODY any more, or -1: ever
     ("redis", N), ("sequence", N), ("epoch", N), ("backlog_peak", N), ("turn", N), ("idle", N),
     ("pushing", N), ("copies_waiting", N), ("copies_working", N), ("entries", N), ("parked", N),
     ("saved", F), ("saved_sequence", N), ("changes", N), ("head", N), ("tail", N),
     ("taken_head", N), ("taken_tail", N), ("scheduled", N),
+    ("fallen", N),  # it crashed: its persistence; INTACT: what it lost is decided
+    ("unsent_head", N), ("unsent_tail", N), ("first_copy", N), ("last_copy", N),
 ]  # fmt: skip
 CACHE_ROW: RecordFields = [  # `server`: the container that plays it; least recently used first
     ("server", N), ("entries", N), ("first", N), ("last", N), ("begun", N),
@@ -169,7 +184,7 @@ PURSE: RecordFields = [  # of who asks under a policy: see Caller of the referen
 ]  # fmt: skip
 KEPT: RecordFields = [  # a connection that a client keeps; `target` -1: it is closed
     ("target", HALF), ("process", HALF), ("opened", F), ("used", F),
-    ("silent", F),
+    ("silent", F), ("gate", N),
 ]  # fmt: skip
 SERVICE: RecordFields = [("asked", N), ("forsaken", N), ("retries", N)]
 JOBS: RecordFields = [  # 64 bytes, a line of the cache: millions may wait
@@ -251,7 +266,7 @@ RECORD: RecordFields = [
     ("touched_stations", N), ("touched_servers", N), ("dirty_blocks", N), ("probes", N),
     # samples: in the ring, so far, seconds from one to the next; services that are sampled
     ("samples", N), ("sampled", N), ("sample_s", F), ("sampled_services", N),
-    ("gates", N), ("local", N),  # no gates: users come straight in
+    ("gates", N), ("local", N), ("gated", N),  # no gates: users come straight in; were there ever?
     ("ways", N),  # in which users ask, of which each has a policy: one or a mix
     ("returned", N), *columns(Law, "think_"), ("horizon", F),  # of users who come back
 ]  # fmt: skip
@@ -313,8 +328,15 @@ def fields(works: int, containers: int) -> list[tuple[Any, ...]]:
         ("service_sample", SERVICE_SAMPLE, (SAMPLES, MOST_SERVICES)),
         ("cache", np.dtype(CACHE_ROW), (MOST_CACHES,)),
         ("cached", np.dtype(KEY_ROW), (MOST_CACHES * MOST_KEYS,)),
+        ("stay", np.dtype(columns(Stay)), (MOST_USERS,)),
     ]  # fmt: skip
     return [*RECORD, *tables]
+
+
+@cache
+def layout(works: int, containers: int) -> np.dtype[np.void]:
+    """The whole record's, for so many places."""
+    return np.dtype(fields(works, containers), align=True)
 
 
 def empty_record(works: int = WORKS, containers: int = CONTAINERS) -> NDArray[np.void]:
@@ -322,7 +344,7 @@ def empty_record(works: int = WORKS, containers: int = CONTAINERS) -> NDArray[np
 
     Its pages are small ones: the record is sparse, and of the large ones that numpy asks Linux for
     a run of some thousand requests takes 26 MiB instead of two, no faster."""
-    record = np.dtype(fields(works, containers), align=True)
+    record = layout(works, containers)
     if hasattr(mmap, "MADV_NOHUGEPAGE"):
         pages = mmap.mmap(-1, record.itemsize, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         pages.madvise(mmap.MADV_NOHUGEPAGE)
@@ -332,7 +354,16 @@ def empty_record(works: int = WORKS, containers: int = CONTAINERS) -> NDArray[np
     w = box[0]
     for name in ("work_free", "request_free", "job_free"):
         w[name] = -1
-    for name in ("redis", "head", "tail", "taken_head", "taken_tail"):
+    for name in (
+        "redis",
+        "head",
+        "tail",
+        "taken_head",
+        "taken_tail",
+        "unsent_head",
+        "unsent_tail",
+        "fallen",
+    ):
         w["queue"][name] = -1
     w["head"][:] = w["tail"][:] = -1
     w["machine"]["first"][:] = w["balancer"]["via"][:] = -1

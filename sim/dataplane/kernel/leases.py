@@ -10,7 +10,7 @@ from typing import Any
 
 from sim.dataplane.arithmetic import INFINITY
 from sim.dataplane.codes import COPY_BASE, GIVEN_AWAY, REAPER_RETRY_S
-from sim.dataplane.kernel.codes import DRAINING, REDIS_WIPED, STALLED, WORKER_KILLED
+from sim.dataplane.kernel.codes import DRAINING, EXITED, REDIS_WIPED, STALLED, WORKER_KILLED
 from sim.dataplane.kernel.compile import inner
 from sim.dataplane.kernel.durable import chain_in_place
 from sim.dataplane.kernel.fates import lose, new_kin, peak, stand_for
@@ -22,12 +22,21 @@ from sim.dataplane.kernel.jobs import (
     hand_out,
     leased,
     park,
+    stalled,
     takes,
     up,
     worker_down,
     worker_up,
 )
-from sim.dataplane.kernel.layout import FIRST_LIST, IN_BACKLOG, IN_SLOTS, JOB, LISTS, WORKING
+from sim.dataplane.kernel.layout import (
+    FIRST_LIST,
+    IN_BACKLOG,
+    IN_SLOTS,
+    JOB,
+    LISTS,
+    NOBODY,
+    WORKING,
+)
 from sim.dataplane.kernel.losses import torn
 from sim.dataplane.kernel.timing import free_work, unlink
 
@@ -42,8 +51,7 @@ def orphaned(w: Any, j: int, c: int, silently: bool, until: float) -> None:
         peak(w, q)
         return
     if w.job[j].state == WORKING:
-        w.job[j].stalls += 1
-        w.job[j].given_up = 1 if w.job[j].stalls > rules.max_stalled else 0
+        stalled(w, j, rules.max_stalled)
     if rules.by_connection != 0:
         at_once = not silently
     else:
@@ -78,8 +86,7 @@ def given_away(w: Any, j: int, c: int) -> int:
     """The entry that stands for it from now, or -1."""
     job = w.job[j]
     job.park_at, job.epoch = INFINITY, GIVEN_AWAY
-    job.stalls += 1
-    job.given_up = 1 if job.stalls > w.version[w.container[c].profile].max_stalled else 0
+    stalled(w, j, w.version[w.container[c].profile].max_stalled)
     if job.given_up != 0:
         return -1
     again = new_kin(w, j, COPY_BASE + w.copies_made)
@@ -161,6 +168,24 @@ def cut_off(w: Any, q: int) -> None:
             if rules.reconnects == 0:
                 worker_down(w, c)
                 w.container[c].stuck = 1
+
+
+@inner
+def play_queue(w: Any, c: int, q: int) -> None:
+    for left in range(w.queues):
+        if left != q and w.queue[left].redis == c:
+            leave_queue(w, left)
+            w.queue[left].redis = NOBODY
+    if w.queue[q].redis != c:
+        leave_queue(w, q)
+        w.queue[q].redis = c
+
+
+@inner
+def leave_queue(w: Any, q: int) -> None:
+    c = w.queue[q].redis
+    if c >= 0 and w.container[c].life != EXITED:
+        cut_off(w, q)
 
 
 @inner

@@ -36,16 +36,16 @@ from sim.dataplane.kernel.layout import (
     NOTES,
     OUTS,
     PARKED,
-    PASSED_BY,
     PROBE,
     PUSH_FAILED,
     SAMPLES,
     STANDING,
-    TOLD,
+    WAITED_FOR,
     WORKING,
 )
 from sim.dataplane.kernel.leases import lease_ended
 from sim.dataplane.kernel.postgres import ghost_closed, timed_out
+from sim.dataplane.kernel.probes import dial_probe_again, probe
 from sim.dataplane.kernel.rounds import asks_now, hand_back
 from sim.dataplane.kernel.stations import complete
 from sim.dataplane.kernel.stories import follow_through
@@ -64,7 +64,7 @@ from sim.dataplane.kernel.timing import (
     lacks_places,
     short_of,
 )
-from sim.dataplane.kernel.verbs import ADVANCE, act, dial_probe_again, open_next, probe
+from sim.dataplane.kernel.verbs import ADVANCE, act, open_next
 
 FETCH = 1 << 12  # entries of the out ring that are fetched at once: they stay in the cache
 KIND_OF_RING = (DIAL, CHECKOUT, PATIENCE)  # as timing's DIAL_RING, CHECKOUT_RING, PATIENCE_RING
@@ -138,7 +138,7 @@ def act_timer(w: Any, kind: int, ident: int, s: int) -> None:
         if work.id == ident:
             gives_up(w, s)
     elif kind == PASSED:
-        if work.id == ident and work.timer_at == w.now and work.stage in (PASSED_BY, TOLD):
+        if work.id == ident and work.timer_at == w.now and work.stage in WAITED_FOR:
             work.timer_at = INFINITY
             agenda(w, s, 0)
     elif kind == JOB_BACK:

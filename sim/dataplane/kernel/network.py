@@ -16,10 +16,9 @@ from sim.dataplane.kernel.timing import push_back
 
 
 @inner
-def round_trip(w: Any, asker: int, asked: int, ident: int) -> float:
-    """Seconds of one from a container to another and back."""
-    v, u = w.container[asker].server, w.container[asked].server
-    i, j = w.segment[v], w.segment[u]
+def round_trip(w: Any, v: int, u: int, ident: int) -> float:
+    """Seconds of one from a server to another and back; -1: from the world outside."""
+    i, j = w.segment[v] if v >= 0 else 0, w.segment[u]
     if v == u:
         i = j = ONE_SERVER
     law = w.link[i, j]
@@ -34,7 +33,8 @@ def round_trip(w: Any, asker: int, asked: int, ident: int) -> float:
 def query_travels(w: Any, s: int) -> bool:
     """`travel` of the reference."""
     work = w.work[s]
-    trip = round_trip(w, work.at, w.store[work.database].db, work.visit)
+    u = w.container[w.store[work.database].db].server
+    trip = round_trip(w, w.container[work.at].server, u, work.visit)
     if trip == 0.0:
         return False
     trips = 1.0 + LOGIN_TRIPS if work.fresh != 0 and work.pooled == 0 else 1.0
@@ -53,8 +53,9 @@ def on_the_way(w: Any, s: int, seconds: float, stage: int) -> None:
 @inner
 def resends(w: Any, s: int, back: bool) -> bool:
     """`sent` of the reference: is a packet of the query, or of its answer, lost?"""
-    c, db = w.work[s].at, w.store[w.work[s].database].db
-    if not loses(w, s, loss(w, db, c) if back else loss(w, c, db)):
+    v = w.container[w.work[s].at].server
+    u = w.container[w.store[w.work[s].database].db].server
+    if not loses(w, s, loss(w, u, v) if back else loss(w, v, u)):
         return False
     on_the_way(w, s, again_after(w, s), RETURNED if back else TRAVELLED)
     return True

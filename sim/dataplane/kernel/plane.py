@@ -23,7 +23,7 @@ from sim.dataplane.codes import (
     Note,
     Stream,
 )
-from sim.dataplane.kernel import readings, timing, verbs
+from sim.dataplane.kernel import readings, stillness, timing, verbs
 from sim.dataplane.kernel.books import books_of
 from sim.dataplane.kernel.counters import more_arrivals
 from sim.dataplane.kernel.entries import machine_code
@@ -39,7 +39,6 @@ from sim.dataplane.kernel.layout import (
     POLICIES,
     PROFILES,
     SHALLOW,
-    STANDING,
     STEPS,
     WORKS,
     empty_record,
@@ -98,17 +97,20 @@ class CompiledPlane:
         self.works, self.places = works, containers
         self.bucket_s = workload.bucket_s
         buckets = max(1, math.ceil(workload.horizon_s / workload.bucket_s))
-        self.requests = np.zeros((buckets, REQUEST_COLUMNS), np.int64)
-        self.jobs = np.zeros((buckets, JOB_COLUMNS), np.int64)
-        self.refused = np.zeros(buckets, np.int64)
-        self.latency = np.zeros(LATENCY_BINS, np.int64)
-        self.latency_sum = np.zeros(buckets, np.float64)
-        self.latency_max = np.zeros(1, np.float64)
-        self.endpoints = np.zeros((len(workload.mix), REQUEST_COLUMNS), np.int64)
-        self.endpoint_latency = np.zeros((len(workload.mix), LATENCY_BINS), np.int64)
+        ways = len(workload.mix)
+        self.counted = (  # as in a Recording
+            np.zeros((buckets, REQUEST_COLUMNS), np.int64),
+            np.zeros((buckets, JOB_COLUMNS), np.int64),
+            np.zeros(buckets, np.int64),
+            np.zeros(LATENCY_BINS, np.int64),
+            np.zeros(buckets, np.float64),
+            np.zeros(1, np.float64),
+            np.zeros((ways, REQUEST_COLUMNS), np.int64),
+            np.zeros((ways, LATENCY_BINS), np.int64),
+        )
         self.sampler = Samples(workload.horizon_s, workload.bucket_s, workload.services)
         self.profiles = self.stories = self.made = 0  # versions, stories, containers
-        self.stirred = True
+        self.stirred, self.stillness = True, stillness.Stillness()
         self.figures = np.zeros(1, PLANE_FIGURES)
         self.figures_of_one = np.zeros(1, CONTAINER_FIGURES)
         self.trace: list[tuple[int, int, float]] | None = [] if trace else None
@@ -120,8 +122,8 @@ class CompiledPlane:
         while len(self.box[0]["kept"]) < len(workload.doors) * workload.client.connections:
             self._grow(self.works, 2 * self.places)
         self._settings(workload)
-        if workload.users > 0:
-            self._act(verbs.CROWD, workload.users)
+        if workload.users:
+            self._act(verbs.CROWD, len(workload.users))
 
     def _bind(self) -> None:
         table = self.box[0]["notice"]
@@ -174,6 +176,7 @@ class CompiledPlane:
         if why != timing.REACHED:
             self._go_on(why)
         self.stirred = True
+        self.stillness.over()
 
     def _go_on(self, why: int) -> None:
         """Make room, and finish the instant if it stopped half way."""
@@ -231,9 +234,16 @@ class CompiledPlane:
     def set_gates(self, servers: Sequence[int], local: bool = False) -> None:
         w = self.box[0]
         w["gate"][: len(servers)], w["gates"], w["local"] = servers, len(servers), local
+        w["gated"] |= int(len(servers) > 0)
+
+    def close_gate(self, server: int) -> None:
+        self._act(verbs.GATE_CLOSED, server)
 
     def wipe(self, queue: int = 0) -> None:
         self._act(verbs.WIPE, queue)
+
+    def promote(self, queue: int, since_s: float) -> None:
+        self._act(verbs.PROMOTED, queue, 0, since_s)
 
     def flush(self, cache: int) -> None:
         self._act(verbs.FLUSH, cache)
@@ -371,10 +381,10 @@ class CompiledPlane:
         if old.times_s is None:
             until = min(self.now, self.end)
             left = left_over(segment, since, left, old.start_s, old.rate, old.slope, until)
-        stream["left"], stream["event"] = left, self.now
-        stream["since"] = max(since, self.now)
+        stream["left"], stream["event"], stream["since"] = left, self.now, max(since, self.now)
         self._follow(arrivals.after(self.now))
         self.stirred = True
+        self.stillness.over()
 
     def _follow(self, arrivals: Arrivals) -> None:
         """From now on."""
@@ -402,28 +412,27 @@ class CompiledPlane:
         self._act(verbs.FORGOTTEN, probe)
 
     def stand(self, check: StandingCheck) -> bool:
-        row = self.box[0]["round"][check.key]
-        row["first"], row["period"], row["timeout"] = check.first_s, check.period_s, check.timeout_s
-        row["k"], row["deep"], row["due"] = check.k, check.deep, check.due_s
-        row["question"], row["stands"], row["grid"] = -1, 1, check.grid
+        stillness.write_round(self.box[0], check)
         self.call(self.box, verbs.STANDS, check.key, 0, 0.0)  # which stirs nothing
+        self.stillness.over()  # it may be one that does not pass
         return True
 
     def recall(self, key: int) -> RoundsSoFar:
-        row = self.box[0]["round"][key]
-        row["stands"] = 0
-        return RoundsSoFar(
-            int(row["k"]), float(row["due"]), float(row["asked"]), int(row["question"])
-        )
+        return stillness.ended_round(self.box[0], key)
 
     def standing(self, probe: int) -> int:
-        rows = self.box[0]["round"][: STANDING * self.made]
-        keys = np.flatnonzero((rows["stands"] != 0) & (rows["question"] == probe))
-        return int(keys[0]) if len(keys) else -1
+        return stillness.asking_round(self.box[0], probe)
 
     # ---- observation ----
-    def stands_until(self) -> float:
-        return self.now if self.stirred else readings.stands_until(self.box[0])
+    def stands_until(self, least_s: float = 0.0) -> float:
+        return self.now if self.stirred else self.stillness.until(self.box[0], least_s)
+
+    @property
+    def stood_s(self) -> float:
+        return self.stillness.since_s
+
+    def checks_use(self, container: int, within_s: float) -> tuple[float, int]:
+        return stillness.checks_use(self.box[0], container, within_s)
 
     def gauge(self) -> PlaneGauge:
         self.look(self.box, self.figures)
@@ -458,17 +467,9 @@ class CompiledPlane:
 
     def recording(self) -> Recording:
         self._fold()
-        return Recording(
-            self.bucket_s,
-            self.requests,
-            self.jobs,
-            self.refused,
-            self.latency,
-            self.latency_sum,
-            float(self.latency_max[0]),
-            self.endpoints,
-            self.endpoint_latency,
-        )
+        requests, jobs, refused, latency, latency_sum, longest, *of_ways = self.counted
+        all_ways = requests, jobs, refused, latency, latency_sum
+        return Recording(self.bucket_s, *all_ways, float(longest[0]), *of_ways)
 
     def samples(self) -> Samples:
         self._fold()
@@ -487,8 +488,4 @@ class CompiledPlane:
             self.trace += zip(
                 ids[ended].tolist(), kind[ended].tolist(), took[ended].tolist(), strict=True
             )
-        self.fold(
-            self.box, self.bucket_s, self.requests, self.jobs, self.refused,
-            self.latency, self.latency_sum, self.latency_max,
-            self.endpoints, self.endpoint_latency,
-        )  # fmt: skip
+        self.fold(self.box, self.bucket_s, *self.counted)

@@ -38,6 +38,7 @@ def write_users(w: Any, workload: Workload) -> int:
     w["ways"], w["horizon"] = len(ways), workload.horizon_s
     for column, value in values(workload.think, "think_"):
         w[column] = value
+    w["stay"][: len(workload.users)] = [(stay.begin_s, stay.end_s) for stay in workload.users]
     w["mix"][: len(ways)] = tuple(accumulate(way.share for way in ways))
     for k, way in enumerate(ways):
         slot = doors.index(way.service)

@@ -1,12 +1,12 @@
-"""A balancer's own life: other rules, its death, its hang. Part of reference/balancers.py."""
+"""What stands between: other rules, its death, its hang. Part of reference/balancers.py."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from sim.dataplane.arithmetic import INFINITY
-from sim.dataplane.kernel.balancers import freed, leaves, move, reply, route
-from sim.dataplane.kernel.codes import DROPPED_ON_KILL, HELD, INSIDE, NOWHERE, QUEUEING
+from sim.dataplane.kernel.balancers import connected, freed, leaves, move, reply, route
+from sim.dataplane.kernel.codes import ANSWERING, DROPPED_ON_KILL, HELD, INSIDE, NOWHERE, QUEUEING
 from sim.dataplane.kernel.compile import inner
 from sim.dataplane.kernel.layout import (
     BALANCER_QUEUE,
@@ -48,22 +48,53 @@ def published(w: Any, b: int) -> None:
 
 @inner
 def proxy_died(w: Any, proxy: int, silently: bool) -> None:
-    for b in range(w.balancers):
-        cut_off(w, BALANCER_QUEUE + b, proxy, silently)
-    cut_off(w, UNDER_WAY, proxy, silently)
-    for c in range(w.containers):
-        cut_off(w, FIRST_LIST + LISTS * c + IN_SLOTS, proxy, silently)
-        cut_off(w, FIRST_LIST + LISTS * c + IN_BACKLOG, proxy, silently)
+    all_cut_off(w, proxy, -1, silently)
 
 
 @inner
-def cut_off(w: Any, list_: int, proxy: int, silently: bool) -> None:
+def gate_died(w: Any, v: int, silently: bool) -> None:
+    """`gate_died` of the reference; where none was ever, there is nothing to look for."""
+    if w.gated == 0:
+        return
+    all_cut_off(w, -1, v, silently)
+    for i in range(0 if silently else w.kept_top):
+        if w.kept[i].gate == v:
+            w.kept[i].target = -1
+
+
+@inner
+def all_cut_off(w: Any, proxy: int, gate: int, silently: bool) -> None:
+    for b in range(w.balancers):
+        cut_off(w, BALANCER_QUEUE + b, proxy, gate, silently)
+    cut_off(w, UNDER_WAY, proxy, gate, silently)
+    for c in range(w.containers):
+        cut_off(w, FIRST_LIST + LISTS * c + IN_SLOTS, proxy, gate, silently)
+        cut_off(w, FIRST_LIST + LISTS * c + IN_BACKLOG, proxy, gate, silently)
+
+
+@inner
+def goes_through(w: Any, s: int, proxy: int, gate: int) -> bool:
+    """By this proxy, or over a connection that is open by this gate; -1: neither."""
+    work = w.work[s]
+    if work.kind != REQUEST or work.replied != 0:
+        return False
+    if proxy >= 0:
+        return work.via == proxy
+    if work.gate != gate:
+        return False
+    if w.balancer[work.balancer].proxy != 0 or work.phase in (INSIDE, ANSWERING):
+        return True
+    return work.target >= 0 and connected(w, s, work.target)
+
+
+@inner
+def cut_off(w: Any, list_: int, proxy: int, gate: int, silently: bool) -> None:
     node = w.head[list_]
     while node >= 0:
         after = w.next[node]
         s = node >> 1
         work = w.work[s]
-        if work.kind == REQUEST and work.via == proxy and work.replied == 0:
+        if goes_through(w, s, proxy, gate):
             if not silently:
                 inside = work.phase == INSIDE
                 reply(w, s, DROPPED_ON_KILL)
@@ -78,6 +109,18 @@ def cut_off(w: Any, list_: int, proxy: int, silently: bool) -> None:
                     work.dial_at = INFINITY
                     move(w, s, NOWHERE)
         node = after
+
+
+@inner
+def server_lost(w: Any, v: int) -> None:
+    """It has no power: what it was to send again is gone, and it is no gate any more."""
+    node = w.head[UNDER_WAY]
+    while node >= 0:
+        work = w.work[node >> 1]
+        if work.phase == ANSWERING and w.container[work.target].server == v:
+            work.dial_at = INFINITY
+        node = w.next[node]
+    gate_died(w, v, True)
 
 
 @inner

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -13,21 +12,6 @@ import numpy as np
 from sim.dataplane.codes import MOST_CALLS, OF_USERS, Life
 from sim.dataplane.kernel.layout import PARKED, QUEUED
 from sim.dataplane.tables import CacheGauge, CallGauge, DatabaseGauge, QueueGauge, ServiceGauge
-
-
-def stands_until(w: Any) -> float:
-    """Before this time nothing happens, and no gauge changes; now where something runs."""
-    now, containers, arrival = float(w["now"]), int(w["containers"]), int(w["arrival"])
-    running = w["due"][:containers].min(initial=math.inf) < math.inf
-    full = w["store"]["full_since"].min() < math.inf
-    if running or full or w["agenda_tail"] > 0 or arrival >= w["arrivals"]:
-        return now
-    due = [w["arrival_at"][arrival], w["heap"]["t"][0] if w["heap_n"] > 0 else math.inf]
-    for ring in range(w["rings"]):  # `advance` has gone past those that act no more
-        head = int(w["ring_head"][ring])
-        if head < w["ring_tail"][ring]:
-            due.append(w["ring"]["t"][ring, head & int(w["ring_mask"])])
-    return float(min(due))
 
 
 def service_gauge(w: Any, service: int) -> ServiceGauge:

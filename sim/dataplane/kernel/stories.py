@@ -40,11 +40,13 @@ from sim.dataplane.kernel.containers import drained, forsaken, grow, leave, move
 from sim.dataplane.kernel.draws import amount, drawn
 from sim.dataplane.kernel.jobs import finished, push, push_lost
 from sim.dataplane.kernel.layout import (
+    AT_STORE,
     BEGUN,
     BRANCH,
     CHECKED_OUT,
     CPU_DONE,
     FIRST_LIST,
+    FROM_STORE,
     HANDLED,
     HEARD,
     HEARD_AGAIN,
@@ -83,6 +85,7 @@ from sim.dataplane.kernel.postgres import (
 )
 from sim.dataplane.kernel.rounds import passed
 from sim.dataplane.kernel.stations import join, settle
+from sim.dataplane.kernel.stores import store_asked, store_reached
 from sim.dataplane.kernel.timing import (
     FREED,
     LEFT,
@@ -160,6 +163,14 @@ def resumed(w: Any, s: int, code: int) -> None:
         code = travelled(w, s, code)
     elif stage == RETURNED:
         code = returned(w, s, code)
+    elif stage == AT_STORE:
+        told = store_reached(w, s, work.step - 1, True)
+        if told != WAITS:
+            store_told(w, s, told)
+        return
+    elif stage == FROM_STORE:
+        store_told(w, s, work.code)
+        return
     elif stage == TOLD:
         ended(w, s, work.code)
         return
@@ -218,14 +229,14 @@ def take_step(w: Any, s: int, i: int) -> int:
     if does == DO_QUERY:
         return use(w, s, amount(w, i, s), w.step[i].pool)
     if does == DO_PUSH:
-        return push(w, s, i)
+        return store_asked(w, s, i) if w.far + w.lossy != 0 else push(w, s, i, False)
     if does == DO_CALL:
         w.calls += 1
         work.asks = ask(w, w.calls, s, w.step[i].policy)
         return WAITS
     if does > DO_CALL:
         if does == DO_CACHE:
-            return look_up(w, s, i)
+            return store_asked(w, s, i) if w.far + w.lossy != 0 else look_up(w, s, i, False)
         if does == DO_TOGETHER:
             side_by_side(w, s, i)
             return WAITS
@@ -391,6 +402,20 @@ def thawed(w: Any, s: int, code: int) -> int:
     return code
 
 
+# ---- a queue or a cache: kernel/stores.py ----
+@inner
+def store_told(w: Any, s: int, code: int) -> None:
+    """Its answer is there, or the time for it is over."""
+    c = w.work[s].at
+    if w.container[c].hung != 0:
+        w.work[s].code = code
+        join(w, c, s, 0.0, FROM_STORE)
+    elif forsaken(w, s):
+        ended(w, s, CLIENT_TIMEOUT)
+    else:
+        proceed(w, s, code)
+
+
 # ---- the end of a story ----
 @inner
 def ended(w: Any, s: int, code: int) -> None:
@@ -414,7 +439,8 @@ def untold(w: Any, s: int, code: int) -> bool:
     """Is what a worker tells its queue lost?"""
     work = w.work[s]
     redis = w.queue[w.version[w.container[work.at].profile].number].redis
-    if not loses(w, s, loss(w, work.at, redis)):
+    u = w.container[redis].server if redis >= 0 else -1
+    if not loses(w, s, loss(w, w.container[work.at].server, u)):
         return False
     work.code, work.stage = code, TOLD
     work.timer_at = set_timer(w, PASSED, again_after(w, s), work.id, s)

@@ -105,6 +105,7 @@ def new_work(w: Any, ident: int, kind: int) -> int:
     w.work[s].fresh = w.work[s].waiting = w.work[s].opening = w.work[s].pooled = 0
     w.work[s].in_session = w.work[s].database = -1
     w.work[s].of_request = w.work[s].target = w.work[s].of_job = w.work[s].via = -1
+    w.work[s].gate = -1
     w.work[s].asks = -1
     w.work[s].phase = w.work[s].abandoned = w.work[s].dials = w.work[s].push = w.work[
         s

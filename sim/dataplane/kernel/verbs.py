@@ -14,16 +14,14 @@ from sim.dataplane.codes import (
     PROBE_BASE,
     SILENT,
     SILENT_RETRY_S,
-    SYN_RESEND_S,
     USER_BASE,
 )
-from sim.dataplane.kernel.balancers import answers_lost, dropped, freed, leaves
+from sim.dataplane.kernel.balancers import dropped, freed, leaves
 from sim.dataplane.kernel.caches import clear, start_cache
 from sim.dataplane.kernel.clients import forsake, thinks
 from sim.dataplane.kernel.codes import (
     CACHE,
     DATABASE,
-    DIAL,
     DRAINING,
     DROPPED_ON_KILL,
     EXITED,
@@ -42,19 +40,14 @@ from sim.dataplane.kernel.codes import (
 )
 from sim.dataplane.kernel.compile import inner
 from sim.dataplane.kernel.containers import (
-    accept,
     drained,
-    enter_beside,
     goes_on_accepting,
     grow,
     move_up,
-    probes_queue,
-    room,
-    sheds,
     turned_away,
     unwanted,
 )
-from sim.dataplane.kernel.durable import crashed, wiped
+from sim.dataplane.kernel.durable import crashed, promoted, recover, wiped
 from sim.dataplane.kernel.jobs import (
     enqueue,
     free_places,
@@ -73,9 +66,8 @@ from sim.dataplane.kernel.layout import (
     JOB,
     LISTS,
     PROBE,
-    PROBE_DIALS,
 )
-from sim.dataplane.kernel.leases import cut_off, fell_silent, heard_again, orphaned
+from sim.dataplane.kernel.leases import cut_off, fell_silent, heard_again, orphaned, play_queue
 from sim.dataplane.kernel.network import rewire
 from sim.dataplane.kernel.postgres import (
     at_limit,
@@ -89,24 +81,29 @@ from sim.dataplane.kernel.postgres import (
     unlock,
     unopened,
 )
-from sim.dataplane.kernel.proxy import proxy_died, proxy_goes_on, published, rerouted
+from sim.dataplane.kernel.probes import forget, probe
+from sim.dataplane.kernel.proxy import (
+    gate_died,
+    proxy_died,
+    proxy_goes_on,
+    published,
+    rerouted,
+    server_lost,
+)
 from sim.dataplane.kernel.rounds import wait_for_round
 from sim.dataplane.kernel.stations import drop, enlist, recount, strike, touch
 from sim.dataplane.kernel.stories import follow_through
 from sim.dataplane.kernel.timing import (
     REACHED,
     free_work,
-    new_work,
     note,
-    push_back,
     set_timer,
     short_of,
-    unlink,
 )
 
 (SERVER_DOWN, SERVER_UP, START, DRAIN, EXIT, HANG, RESUME, CPU_LIMIT, MEMORY, PUBLISHED,
  PROBE_SENT, FORGOTTEN, REROUTED, WIPE, ENQUEUE, PROFILED, STANDS, ADVANCE,
- GO_ON, FLUSH, CROWD, REWIRED) = range(22)  # fmt: skip
+ GO_ON, FLUSH, CROWD, REWIRED, PROMOTED, GATE_CLOSED) = range(24)  # fmt: skip
 
 
 @inner
@@ -250,6 +247,9 @@ def start(w: Any, c: int, p: int) -> None:
     kind = w.version[p].kind
     if kind == DATABASE:
         play(w, c, p)
+    elif kind == QUEUE:
+        recover(w, w.version[p].number)
+        play_queue(w, c, w.version[p].number)
     container.profile = p
     container.starts += 1
     enlist(w, c)
@@ -268,9 +268,7 @@ def start(w: Any, c: int, p: int) -> None:
         own.tries = own.life = own.state = own.seen = own.failed = own.next = 0
     container.life = STARTING
     grow(w, c, w.version[p].memory_base)
-    if kind == QUEUE:
-        w.queue[w.version[p].number].redis = c
-    elif kind == CACHE:
+    if kind == CACHE:
         start_cache(w, c, p)
     if w.lossy != 0:
         rewire(w)
@@ -303,7 +301,7 @@ def server_down(w: Any, v: int) -> None:
                 return  # asked again, it goes on with those that are left
     w.machine[v].powered += w.now - w.machine[v].up_since
     w.machine[v].alive = 0
-    answers_lost(w, v)
+    server_lost(w, v)
     for c in range(w.containers):
         if w.container[c].server == v:
             freeze(w, c, 1)
@@ -377,67 +375,21 @@ def set_profile(w: Any, c: int, p: int) -> None:
         w.queue[w.version[p].number].idle -= free_places(w, c)
     if kind == DATABASE and w.version[p].number != w.version[container.profile].number:
         play(w, c, p)
+    if kind == QUEUE:
+        play_queue(w, c, w.version[p].number)
     container.profile = p
     if kind == WORKER and takes(w, c):
         w.queue[w.version[p].number].idle += free_places(w, c)
     move_up(w, c)
-    if kind == WORKER:
+    if kind == QUEUE and w.lossy != 0:
+        rewire(w)
+    if kind == WORKER or kind == QUEUE:  # noqa: PLR1714, SIM109
         hand_out(w, w.version[p].number)
     elif kind == HTTP:
         freed(w, c)
     elif plays(w, c):
         at_limit(w, w.version[p].number)
         unlock(w, w.version[p].number)
-
-
-@inner
-def probe(w: Any, c: int, deep: int) -> None:
-    s = new_work(w, PROBE_BASE + w.probes, PROBE)
-    w.probes += 1
-    w.work[s].deep, w.work[s].at = deep, c
-    dial_probe(w, s)
-
-
-@inner
-def dial_probe(w: Any, s: int) -> None:
-    """`dial` of reference/probes.py."""
-    c, number = w.work[s].at, w.work[s].id - PROBE_BASE
-    container = w.container[c]
-    http = w.version[container.profile].kind == HTTP
-    if w.machine[container.server].alive == 0:
-        free_work(w, s)
-    elif container.life != LISTENING:
-        note(w, NOTE_PROBE_FAILED, number)
-        free_work(w, s)
-    elif not probes_queue(w, c) and not (container.hung != 0 and http):
-        enter_beside(w, c, s)
-    elif room(w, c):
-        accept(w, c, s)
-    elif sheds(w, c):
-        note(w, NOTE_PROBE_FAILED, number)
-        free_work(w, s)
-    else:
-        push_back(w, PROBE_DIALS, 2 * s)
-        w.work[s].dial_at = set_timer(w, DIAL, SYN_RESEND_S, w.work[s].id, s)
-
-
-@inner
-def dial_probe_again(w: Any, s: int) -> None:
-    if w.work[s].dial_at == w.now:
-        w.work[s].dial_at = INFINITY
-        unlink(w, PROBE_DIALS, 2 * s)
-        dial_probe(w, s)
-
-
-@inner
-def forget(w: Any, number: int) -> None:
-    node = w.head[PROBE_DIALS]
-    while node >= 0:
-        after = w.next[node]
-        if w.work[node >> 1].id == PROBE_BASE + number:
-            unlink(w, PROBE_DIALS, node)
-            free_work(w, node >> 1)
-        node = after
 
 
 @inner
@@ -491,7 +443,11 @@ def act(w: Any, verb: int, at: int, b: int, x: float) -> None:
         clear(w, at)
     elif verb == CROWD:
         for user in range(at):
-            thinks(w, USER_BASE + user)
+            thinks(w, USER_BASE + user, w.stay[user].begin_s)
     elif verb == REWIRED:
         rewire(w)
+    elif verb == PROMOTED:
+        promoted(w, at, x)
+    elif verb == GATE_CLOSED:
+        gate_died(w, at, False)
     follow_through(w)

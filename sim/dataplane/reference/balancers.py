@@ -7,6 +7,7 @@ packets until a connect timeout; a hung process accepts and never answers.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from sim.dataplane import draws
@@ -116,7 +117,7 @@ class Balancer:
                 self.reply(attempt, Outcome.REFUSED)
                 return
             links = self.plane.links
-            share = either(links.loss(None, self.via), links.loss(self.via, None))
+            share = links.either_way(attempt.stops()[-1], self.via.server)
             attempt.dials = UNLIMITED if links.loses(attempt, share) else 0
             if attempt.dials:
                 self.resend(attempt, attempt.client.connect_timeout_s)
@@ -160,7 +161,7 @@ class Balancer:
         assert kept is not None
         assert kept.target is not None
         attempt.target, kept.used = kept.target, now
-        if kept.target.server.alive:
+        if self.reaches(attempt, kept.target):
             if not (self.travels(attempt, kept.target) or self.lost(attempt, kept.target)):
                 self.open(attempt, kept.target)
         else:
@@ -211,7 +212,7 @@ class Balancer:
         redispatch, to one after the other."""
         while target is not None:
             attempt.target = target
-            alive = target.server.alive
+            alive = self.reaches(attempt, target)
             if alive and (self.travels(attempt, target) or self.lost(attempt, target)):
                 return
             if alive and not target.listening:
@@ -220,22 +221,38 @@ class Balancer:
                 self.open(attempt, target)
                 return
 
+    def reaches(self, attempt: Attempt, target: Instance) -> bool:
+        """Have all servers power by which it goes?"""
+        return target.server.alive and self.plane.gates.opens(attempt)
+
     def travels(self, attempt: Attempt, target: Instance) -> bool:
         """Does it take time to get to this server? A new connection takes a round trip, and is
         given up like one to nobody where that is longer than somebody waits for it. Proxies keep
         theirs open."""
-        asker = attempt.via or attempt.asker
-        if asker is None or attempt.phase in (AttemptPhase.TRAVELLING, AttemptPhase.RESENDING):
+        if attempt.phase in (AttemptPhase.TRAVELLING, AttemptPhase.RESENDING):
             return False
-        trip = self.plane.links.round_trip(asker.server, target, attempt.tried)
-        if trip == 0.0:
+        near, trip, way_in = attempt.stops()[-1], 0.0, self.way_in(attempt, target)
+        if near is not None:
+            trip = self.plane.links.round_trip(near, target.server, attempt.tried)
+        if trip + way_in == 0.0:
             return False
         opens = not (self.routing.proxy or self.connected(attempt, target))
-        if opens and trip >= self.patience(attempt):
+        if opens and trip + way_in / 2.0 >= self.patience(attempt):
             self.wait(attempt, AttemptPhase.CONNECTING, self.patience(attempt))
         else:
-            self.wait(attempt, AttemptPhase.TRAVELLING, trip + trip if opens else trip)
+            self.wait(attempt, AttemptPhase.TRAVELLING, (trip + trip if opens else trip) + way_in)
         return True
+
+    def way_in(self, attempt: Attempt, target: Instance) -> float:
+        """Seconds of users' own way, twice as many where they open a connection; a proxy's other
+        tries are without them."""
+        if attempt.asker is not None or attempt.dials > 0:
+            return 0.0
+        first = [*attempt.stops(), target.server][1]
+        assert first is not None
+        trip = self.plane.links.round_trip(None, first, draws.child(attempt.tried, 0))
+        open_to_proxy = self.routing.proxy and attempt.kept is not None
+        return trip if open_to_proxy or self.connected(attempt, target) else trip + trip
 
     @staticmethod
     def connected(attempt: Attempt, target: Instance) -> bool:
@@ -246,12 +263,12 @@ class Balancer:
     def lost(self, attempt: Attempt, target: Instance) -> bool:
         """Is its packet lost on the way there? Whoever is not connected opens a connection, as does
         a proxy that gets nothing through over those that it has."""
-        links, asker = self.plane.links, attempt.via or attempt.asker
+        links = self.plane.links
         if not links.lossy:
             return False
-        there, back = links.loss(asker, target), links.loss(target, asker)
-        proxy = self.routing.proxy
-        if max(there, back) < 1.0 if proxy else self.connected(attempt, target):
+        stops, connected = attempt.stops(), self.connected(attempt, target)
+        there, back = links.way([*(stops if connected else stops[-1:]), target.server])
+        if max(there, back) < 1.0 if self.routing.proxy else connected:
             if not links.loses(attempt, there):
                 return False
             if attempt.kept is not None:
@@ -266,11 +283,8 @@ class Balancer:
     def answer(self, attempt: Attempt, target: Instance, outcome: Outcome) -> None:
         """From who has served it to who asked; a packet that is lost is sent again."""
         links = self.plane.links
-        share = links.loss(target, attempt.via or attempt.asker)
-        if attempt.via is not None:
-            share = either(share, links.loss(attempt.via, None))
-        waits = attempt.reply is not None and not attempt.cut
-        if waits and links.loses(attempt, share):
+        waits = attempt.reply is not None and not attempt.cut and links.lossy
+        if waits and links.loses(attempt, links.way([*attempt.stops(), target.server])[1]):
             attempt.answer = outcome
             self.wait(attempt, AttemptPhase.ANSWERING, again_after(attempt))
             return
@@ -278,13 +292,14 @@ class Balancer:
         self.reply(attempt, outcome)
 
     def open(self, attempt: Attempt, target: Instance) -> None:
-        if not target.server.alive:
-            self.wait(attempt, AttemptPhase.CONNECTING, self.patience(attempt))
+        if not self.reaches(attempt, target):
+            way_in = self.way_in(attempt, target) if self.routing.proxy else 0.0
+            self.wait(attempt, AttemptPhase.CONNECTING, way_in + self.patience(attempt))
         elif target.room():
             self.move(attempt, AttemptPhase.INSIDE)
             attempt.dial_at = INFINITY
             if attempt.kept is not None:
-                attempt.kept.carries(target, self.env.now)
+                attempt.kept.carries(attempt, target, self.env.now)
             target.accept(attempt)
         elif target.sheds():
             self.judge(attempt, target, Outcome.SHED)
@@ -406,8 +421,29 @@ def answers_lost(plane: ReferencePlane, server: Hardware) -> None:
             attempt.dial_at = INFINITY
 
 
-# ---- a proxy's own end ----
+# ---- the end of what stands between ----
 def proxy_died(plane: ReferencePlane, proxy: Instance, silently: bool) -> None:
+    cut_off(plane, lambda attempt: attempt.via is proxy, silently)
+
+
+def gate_died(plane: ReferencePlane, gate: Hardware, silently: bool) -> None:
+    """Or its connections are ended."""
+    cut_off(plane, lambda attempt: attempt.gate is gate and has_opened(attempt), silently)
+    if not silently:
+        for kept in [kept for users in plane.clients.callers.values() for kept in users.kept]:
+            if kept.gate is gate:
+                kept.target = None
+
+
+def has_opened(attempt: Attempt) -> bool:
+    """Is the connection open over which users wait for this?"""
+    balancer, target = attempt.balancer, attempt.target
+    if balancer.routing.proxy or attempt.phase in (AttemptPhase.INSIDE, AttemptPhase.ANSWERING):
+        return True
+    return target is not None and balancer.connected(attempt, target)
+
+
+def cut_off(plane: ReferencePlane, through: Callable[[Attempt], bool], silently: bool) -> None:
     """All that goes through it: reset at once; or, with its host, heard of no more."""
     inside = [
         work
@@ -417,7 +453,7 @@ def proxy_died(plane: ReferencePlane, proxy: Instance, silently: bool) -> None:
     ]
     queues = [a for b in plane.balancers for a in b.queue if a.phase == AttemptPhase.QUEUEING]
     for attempt in (*queues, *plane.under_way.values(), *inside):
-        if attempt.via is not proxy or attempt.reply is None:
+        if attempt.reply is None or not through(attempt):
             continue
         if silently:
             attempt.cut = True

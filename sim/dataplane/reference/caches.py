@@ -54,27 +54,36 @@ class Cache:
         return CacheGauge(*(getattr(self, name) for name in CacheGauge._fields))
 
     # ---- asked ----
-    def look_up(self, work: Work, step: StoryStep) -> Generator[simpy.Event, Any, int]:
-        """HIT, the outcome of a miss or of no answer, or FORSAKEN."""
+    @property
+    def process(self) -> Instance | None:
+        return self.server
+
+    def patience(self, asker: Instance, step: StoryStep) -> float:
+        return step.cache.timeout_s
+
+    def unheard(self, step: StoryStep) -> int:
+        self.unanswered += 1
+        return Outcome.HTTP_500 if step.cache.fails else Outcome.SUCCEEDED
+
+    def look_up(
+        self, work: Work, step: StoryStep, lost: bool = False
+    ) -> Generator[simpy.Event, Any, int]:
+        """HIT, the outcome of a miss or of no answer, LEASED when it is time to look again, or
+        FORSAKEN. `lost`: on the way."""
         rules, asker = step.cache, work.container
         assert asker is not None
-        while True:
-            code = reach(self.server, asker)
-            if code == 0:
-                code = self.found(step, work.visit)
-                if code != LEASED:
-                    return code
-                wait_s = rules.retry_s
-            else:
-                self.unanswered += 1
-                wait_s = rules.timeout_s
-            if code in (LEASED, SILENT):
-                yield asker.pass_time(work, wait_s)  # -> passed
-                yield from thaw(work)
-                if asker.forsaken(work):
-                    return FORSAKEN
+        code, wait_s = SILENT if lost else reach(self.server, asker), rules.timeout_s
+        if code == 0:
+            code, wait_s = self.found(step, work.visit), rules.retry_s
             if code != LEASED:
-                return Outcome.HTTP_500 if rules.fails else Outcome.SUCCEEDED
+                return code
+        silent = 0 if code == LEASED else self.unheard(step)
+        if code in (LEASED, SILENT):
+            yield asker.pass_time(work, wait_s)  # -> passed
+            yield from thaw(work)
+            if asker.forsaken(work):
+                return FORSAKEN
+        return LEASED if code == LEASED else silent
 
     def key(self, step: StoryStep, visit: int) -> int:
         assert self.server is not None

@@ -57,9 +57,9 @@ class Clients:
         self.due = INFINITY  # when its timer is
         self.trace: list[tuple[int, int, float]] | None = None  # tests: every outcome
         self.follow(work.arrivals)
-        self.think = work.think
-        for user in range(work.users):
-            self.thinks(USER_BASE + user)
+        self.think, self.stays = work.think, work.users
+        for user, stay in enumerate(self.stays):
+            self.thinks(USER_BASE + user, stay.begin_s)
 
     # ---- arrivals ----
     def unit_exponential(self) -> float:
@@ -115,12 +115,13 @@ class Clients:
         self.waiting[request] = now
         self.env.process(self.story(request, now, way))
 
-    def thinks(self, request: int) -> None:
-        """The user whose next this is asks it in a while."""
+    def thinks(self, request: int, after: float = 0.0) -> None:
+        """The user whose next this is asks it in a while, if it is still there."""
         law, streams = self.think, (Stream.THINK, Stream.THINK + SECOND)
         u1, u2 = (draws.u(self.seed, stream, request) for stream in streams)
-        wait = snap(draw(law.kind, law.mean, law.cv, u1, u2), self.lattice)
-        if self.env.now + wait < self.horizon:
+        wait = after + snap(draw(law.kind, law.mean, law.cv, u1, u2), self.lattice)
+        end = self.stays[request % MOST_USERS].end_s
+        if self.env.now + wait < min(self.horizon, end):
             DueTimer(self.env, wait, Due.ARRIVAL, request, self.asks)
 
     def way(self, request: int) -> int:

@@ -35,6 +35,7 @@ from sim.dataplane.reference.clients import Caller
 from sim.dataplane.reference.network import again_after
 from sim.dataplane.reference.postgres import Pool, thaw
 from sim.dataplane.reference.stations import Cores, Station
+from sim.dataplane.reference.stores import across
 from sim.dataplane.reference.timing import DueTimer
 from sim.dataplane.reference.work import Attempt, Branch, Call, HealthProbe, Job, Work
 from sim.dataplane.story import callers, pools, probed, salt, starts_at_once, stories, streams
@@ -293,8 +294,9 @@ class Instance:
                 break
             code = int(Outcome.SUCCEEDED)
         if isinstance(work, Job):
-            links = self.plane.links
-            while links.loses(work, links.loss(self, self.queue.redis)):
+            links, queue = self.plane.links, self.queue
+            redis = queue.redis.server if queue.redis is not None else None
+            while links.loses(work, links.loss(self.server, redis)):
                 yield self.pass_time(work, again_after(work))  # -> told
         self.ended(work, code)
 
@@ -364,9 +366,11 @@ class Instance:
         if does == Does.CALL:
             return (yield from self.ask(work, step))
         if does == Does.PUSH:
-            return (yield from plane.queues[step.target].push(work, step))
+            queue = plane.queues[step.target]
+            return (yield from across(self, work, step, queue, queue.push))
         if does == Does.CACHE:
-            return (yield from plane.caches[step.target].look_up(work, step))
+            cache = plane.caches[step.target]
+            return (yield from across(self, work, step, cache, cache.look_up))
         if does == Does.FILL:
             plane.caches[step.target].fill(step, work)
             return Outcome.SUCCEEDED

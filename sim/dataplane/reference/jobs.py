@@ -1,15 +1,11 @@
 """Queues of jobs, each a Redis of its own, and the workers that take from them.
 
-What a crash loses is what was not at the last durable point: everything (no persistence), the
-changes since the last completed save (RDB: save points need count and age), the last second on a
-dead host (AOF everysec; a dead process loses nothing), nothing (AOF always). A job that comes back
-after it had been taken has two entries: the first that is finished is the job, the other a
-duplicate; it is lost when its last entry is (shared facts, dataplane 2).
+A job that comes back after it had been taken has two entries: the first that is finished is the
+job, the other a duplicate; it is lost when its last entry is (shared facts, dataplane 2).
 """
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
@@ -23,17 +19,25 @@ from sim.dataplane.codes import (
     GIVEN_AWAY,
     JOB_BASE,
     PUSHED_BASE,
-    RDB_SAVE_POINTS,
     REAPER_RETRY_S,
     SCHEDULED,
     SILENT,
     Due,
     JobLoss,
+    Life,
     Outcome,
     Persistence,
 )
 from sim.dataplane.profile import StoryStep
-from sim.dataplane.reference.leases import connection_ended, free_places, lease_ended, taken
+from sim.dataplane.reference.durable import changed, remember, save_due
+from sim.dataplane.reference.leases import (
+    connection_ended,
+    free_places,
+    lease_ended,
+    leased,
+    stalled,
+    taken,
+)
 from sim.dataplane.reference.postgres import thaw
 from sim.dataplane.reference.timing import DueTimer
 from sim.dataplane.reference.work import Attempt, Job, Work, reach
@@ -58,6 +62,7 @@ class JobQueue:
     def __init__(self, plane: ReferencePlane) -> None:
         self.plane, self.env, self.recorder = plane, plane.env, plane.recorder
         self.redis: Instance | None = None
+        self.played = False  # ... some time; else nobody can push into it
         self.entries: deque[Job] = deque()
         self.parked: dict[int, Job] = {}  # waiting for a retry or a redelivery
         self.sequence = self.epoch = self.backlog_peak = 0
@@ -70,6 +75,9 @@ class JobQueue:
         self.saved_s, self.saved_sequence, self.changes = 0.0, 0, 0
         # taken since, but still in the saved list: with the place it has there
         self.taken: list[tuple[Job, int]] = []
+        self.unsent: deque[tuple[Job, int, float]] = deque()  # ... that a replica may still hold
+        self.fallen: Persistence | None = None  # it crashed, and what it lost is not decided yet
+        self.from_disk = range(0)  # ... numbers of the copies that its disk would bring back
 
     # ---- counting ----
     def queued(self) -> int:
@@ -117,46 +125,28 @@ class JobQueue:
     def up(self) -> bool:
         return reach(self.redis, None) == 0
 
-    # ---- durable points ----
-    def restorable(self) -> bool:
-        """Can a crash bring back what was taken since the durable point?"""
-        kinds = (Persistence.RDB, Persistence.AOF_EVERYSEC)
-        return self.redis is not None and self.redis.profile.persistence in kinds
-
-    def save(self, at_s: float) -> None:
-        self.saved_s, self.saved_sequence, self.changes = at_s, self.sequence, 0
-        self.taken.clear()
-
-    def save_due(self) -> None:
-        """Move the durable point to the last save before now; the list has not changed since."""
-        assert self.redis is not None
-        now, kind = self.env.now, self.redis.profile.persistence
-        if kind == Persistence.AOF_EVERYSEC and math.floor(now) > self.saved_s:
-            self.save(float(math.floor(now)))
-        elif kind == Persistence.RDB:
-            due = INFINITY
-            for age, count in RDB_SAVE_POINTS:
-                if self.changes >= count and self.saved_s + age < due:
-                    due = self.saved_s + age
-            if due <= now:
-                self.save(due)
-
-    def changed(self) -> None:
-        """One write command. A save point met by its count saves now (redis.conf `save`)."""
-        assert self.redis is not None
-        if self.redis.profile.persistence == Persistence.RDB:
-            self.changes += 1
-            self.save_due()
-
     # ---- pushing ----
-    def push(self, work: Work, step: StoryStep) -> Generator[simpy.Event, Any, int]:
-        """It enqueues a job, if there is a queue; the outcome is the request's if it fails."""
+    @property
+    def process(self) -> Instance | None:
+        return self.redis
+
+    def patience(self, asker: Instance, step: StoryStep) -> float:
+        return asker.profile.push_timeout_s
+
+    def unheard(self, step: StoryStep) -> int:
+        return Outcome.HTTP_500
+
+    def push(
+        self, work: Work, step: StoryStep, lost: bool = False
+    ) -> Generator[simpy.Event, Any, int]:
+        """It enqueues a job, if there is a queue; the outcome is the request's if it fails.
+        `lost`: on the way."""
         redis = self.redis
-        if redis is None:
+        if not self.played:
             return Outcome.SUCCEEDED
         assert work.container is not None
         self.count(ENQUEUED)
-        if reach(redis, work.container) == SILENT:
+        if lost or reach(redis, work.container) == SILENT:
             timeout = work.container.profile.push_timeout_s
             work.wake = self.env.event()
             work.timer_at = self.env.now + timeout
@@ -167,7 +157,7 @@ class JobQueue:
             self.push_lost(work)
             yield from thaw(work)
             return Outcome.HTTP_500
-        if not redis.listening:
+        if redis is None or not redis.listening:
             self.count(FIRST_LOSS + JobLoss.REDIS_DOWN)
             return Outcome.HTTP_500
         if not self.make_room():
@@ -191,7 +181,7 @@ class JobQueue:
 
     def put(self, visit: int) -> None:
         """A job that no request waits to push: by the clock, or a dead letter."""
-        if self.redis is None:
+        if not self.played:
             return
         self.count(ENQUEUED)
         if not self.up():
@@ -230,11 +220,11 @@ class JobQueue:
         return True
 
     def append(self, job: Job) -> None:
-        self.save_due()
+        save_due(self)
         job.sequence = self.sequence
         self.sequence += 1
         self.entries.append(job)
-        self.changed()
+        changed(self)
         self.peak()
         self.hand_out()
 
@@ -306,11 +296,10 @@ class JobQueue:
                 return
 
     def take(self, worker: Instance) -> None:
-        self.save_due()
+        save_due(self)
         job = self.entries.popleft()
-        if job.sequence < self.saved_sequence and self.restorable():
-            self.taken.append((job, job.sequence))  # a later try has another
-        self.changed()
+        remember(self, job)
+        changed(self)
         self.idle -= 1
         self.copies_waiting -= job.copy
         self.copies_working += job.copy
@@ -331,6 +320,11 @@ class JobQueue:
             self.done(job)
         elif job.epoch == GIVEN_AWAY:
             self.give_up(job, JobLoss.STALLED if job.given_up else JobLoss.ATTEMPTS_EXHAUSTED)
+        elif not worker.profile.failures_told and leased(self, job, worker.profile):
+            stalled(job, worker.profile)
+            job.tries += 1
+            job.keeps_place = False
+            self.park(job, max(0.0, job.until - self.env.now))
         elif job.tries + 1 < worker.profile.job_attempts:
             wait = worker.profile.job_backoff_s * 2.0**job.tries
             job.tries += 1
@@ -401,6 +395,21 @@ class JobQueue:
     def takes(self, worker: Instance) -> bool:
         return worker.queue is self and worker.listening and not worker.stuck and not worker.away
 
+    def play(self, redis: Instance) -> None:
+        """A process begins, or goes on, as this queue, and is no other any more."""
+        for left in self.plane.queues:
+            if left is not self and left.redis is redis:
+                left.leave()
+                left.redis = None
+        if self.redis is not redis:
+            self.leave()
+            self.redis, self.played = redis, True
+
+    def leave(self) -> None:
+        """Connections to a process that lives and plays it no more end."""
+        if self.redis is not None and self.redis.life != Life.EXITED:
+            self.cut_off()
+
     def cut_off(self) -> None:
         """The queue is gone: the blocking pop of a client that does not reconnect never ends."""
         for worker in self.workers():
@@ -409,46 +418,6 @@ class JobQueue:
             if not worker.profile.reconnects:
                 self.worker_down(worker)
                 worker.stuck = True
-
-    # ---- the queue's own death ----
-    def crashed(self, host: bool) -> None:
-        """The process (or its host) died: keep what is on disk."""
-        assert self.redis is not None
-        self.cut_off()
-        self.save_due()
-        kind = self.redis.profile.persistence
-        if kind == Persistence.AOF_ALWAYS or (kind == Persistence.AOF_EVERYSEC and not host):
-            return
-        saved = self.saved_sequence if kind != Persistence.NONE else 0
-        again = [] if kind == Persistence.NONE else [self.restored(*taken) for taken in self.taken]
-        kept = [job for job in self.entries if job.sequence < saved]
-        for job in self.entries:
-            if job.sequence >= saved:
-                self.lose(job, JobLoss.REDIS_WIPED)
-        if kind != Persistence.AOF_EVERYSEC:
-            for job in self.parked.values():
-                self.lose(job, JobLoss.REDIS_WIPED)
-            self.parked.clear()
-            self.epoch += 1
-        self.entries = deque(sorted([*again, *kept], key=lambda job: job.sequence))
-        self.taken = []
-        self.recount()
-        self.peak()
-        self.saved_s, self.changes = self.env.now, 0
-
-    def wiped(self) -> None:
-        """Its disk went, and no save can bring back what waited there."""
-        self.lose_all(JobLoss.REDIS_WIPED)
-        self.taken = []
-        self.epoch += 1
-        self.peak()
-        self.save(self.env.now)
-
-    def restored(self, job: Job, sequence: int) -> Job:
-        """The entry that an old save still holds, in its old place, of a job taken since."""
-        again = self.another(job)
-        again.copy, again.sequence = True, sequence
-        return again
 
     def another(self, job: Job) -> Job:
         """One more entry of the same job."""

@@ -59,6 +59,12 @@ def taken(queue: JobQueue, job: Job, worker: Instance) -> None:
         worker.backlog.append(job)
 
 
+def stalled(job: Job, rules: Profile) -> None:
+    """It was begun, and whoever had it acknowledges nothing: once more, or once too often."""
+    job.stalls += 1
+    job.given_up = job.stalls > rules.max_stalled
+
+
 def orphaned(queue: JobQueue, job: Job, worker: Instance, silently: bool) -> None:
     """Its worker died, or takes leave. Who looks for stalled jobs counts how often they were begun,
     and gives up (Bull, moveStalledJobsToWait; the delivery limit of quorum queues)."""
@@ -69,8 +75,7 @@ def orphaned(queue: JobQueue, job: Job, worker: Instance, silently: bool) -> Non
         queue.peak()
         return
     if job.begun:
-        job.stalls += 1
-        job.given_up = job.stalls > rules.max_stalled
+        stalled(job, rules)
     at_once = not silently if rules.by_connection else worker.life == Life.DRAINING and queue.up()
     job.keeps_place = rules.by_connection
     if at_once:
@@ -101,8 +106,7 @@ def given_away(queue: JobQueue, job: Job, rules: Profile) -> Job | None:
     """From now the entry in hand is a copy; what becomes of it is no news to the queue. The entry
     that stands for it, unless it stalled too often."""
     job.park_at, job.epoch = INFINITY, GIVEN_AWAY
-    job.stalls += 1
-    job.given_up = job.stalls > rules.max_stalled
+    stalled(job, rules)
     if job.given_up:
         return None
     again = queue.another(job)
@@ -161,7 +165,7 @@ def heard_again(queue: JobQueue, worker: Instance) -> None:
 
 def rewired(queue: JobQueue, worker: Instance) -> None:
     """The network, or a place in it, is another: is it cut off from its queue now, or no longer?"""
-    away = queue.redis is not None and worker.plane.links.torn(worker, queue.redis)
+    away = queue.redis is not None and worker.plane.links.torn(worker.server, queue.redis.server)
     if away == worker.away:
         return
     if away:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import reduce
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from sim.dataplane import draws
-from sim.dataplane.arithmetic import resend_after
-from sim.dataplane.codes import ONE_SERVER, Stream
+from sim.dataplane.arithmetic import draw, either, resend_after, snap
+from sim.dataplane.codes import ONE_SERVER, SECOND, Stream
 from sim.dataplane.profile import Law
 from sim.dataplane.reference.leases import rewired
 
 if TYPE_CHECKING:
-    from sim.dataplane.reference.containers import Hardware, Instance
+    from sim.dataplane.reference.containers import Hardware
     from sim.dataplane.reference.plane import ReferencePlane
     from sim.dataplane.reference.work import Work
 
@@ -20,31 +23,49 @@ class Links:
     """Round trips between segments, and the share of packets lost from one to another; what was
     never told takes no time and loses none."""
 
-    def __init__(self, seed: int) -> None:
-        self.seed = seed
+    def __init__(self, seed: int, lattice: float) -> None:
+        self.seed, self.lattice = seed, lattice
         self.between: dict[tuple[int, int], Law] = {}
         self.lossy: dict[tuple[int, int], float] = {}
 
-    def round_trip(self, asking: Hardware, asked: Instance, ident: int) -> float:
-        """Seconds of one to this container and back: the same for all of one attempt."""
-        ends = asking.segment, asked.server.segment
-        law = self.between.get((ONE_SERVER, ONE_SERVER) if asking is asked.server else ends)
-        return asked.demand(law, Stream.TRIP, ident) if law is not None else 0.0
+    def round_trip(self, asking: Hardware | None, asked: Hardware, ident: int) -> float:
+        """Seconds of one to this server and back, the same for all of one attempt; None: from the
+        world outside."""
+        ends = asking.segment if asking else 0, asked.segment
+        law = self.between.get((ONE_SERVER, ONE_SERVER) if asking is asked else ends)
+        if law is None:
+            return 0.0
+        u1 = draws.u(self.seed, Stream.TRIP, ident)
+        u2 = draws.u(self.seed, Stream.TRIP + SECOND, ident)
+        return snap(draw(law.kind, law.mean, law.cv, u1, u2), self.lattice)
 
-    def loss(self, sender: Instance | None, receiver: Instance | None) -> float:
-        """Share of the packets between two containers that are lost; None: the world outside."""
-        if not self.lossy:
+    def loss(self, sender: Hardware | None, receiver: Hardware | None) -> float:
+        """Share of the packets between two servers that are lost; None: the world outside."""
+        if not self.lossy or sender is receiver:
             return 0.0
-        source = sender.server if sender is not None else None
-        target = receiver.server if receiver is not None else None
-        if source is target:
-            return 0.0
-        ends = source.segment if source else 0, target.segment if target else 0
+        ends = sender.segment if sender else 0, receiver.segment if receiver else 0
         return self.lossy.get(ends, 0.0)
 
-    def torn(self, one: Instance | None, other: Instance | None) -> bool:
+    def either_way(self, one: Hardware | None, other: Hardware | None) -> float:
+        """Share of the connections between them of whose opening a packet is lost."""
+        return either(self.loss(one, other), self.loss(other, one))
+
+    def way(self, stops: Sequence[Hardware | None]) -> tuple[float, float]:
+        """Shares lost by all these, there and back."""
+        there = [self.loss(one, other) for one, other in pairwise(stops)]
+        back = [self.loss(other, one) for one, other in pairwise(stops)]
+        return reduce(either, there), reduce(either, back)
+
+    def torn(self, one: Hardware | None, other: Hardware | None) -> bool:
         """Can no connection be opened between them?"""
         return self.loss(one, other) >= 1.0 or self.loss(other, one) >= 1.0
+
+    def sends(self, work: Work, sender: Hardware, receiver: Hardware, most_s: float) -> float:
+        """Seconds that its next packet over an open connection is late, or `most_s` and more."""
+        share, seconds = self.loss(sender, receiver), 0.0
+        while seconds < most_s and self.loses(work, share):
+            seconds += again_after(work)
+        return seconds
 
     def loses(self, work: Work, share: float) -> bool:
         """Is the next packet of its lost?"""

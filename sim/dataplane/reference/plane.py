@@ -30,6 +30,7 @@ from sim.dataplane.reference.caches import Cache
 from sim.dataplane.reference.clients import CallTally, Clients, Edge
 from sim.dataplane.reference.containers import Hardware, Instance
 from sim.dataplane.reference.counters import Counters
+from sim.dataplane.reference.durable import crashed, promoted, recover, wiped
 from sim.dataplane.reference.gates import Gates
 from sim.dataplane.reference.jobs import JobQueue
 from sim.dataplane.reference.leases import fell_silent, heard_again, orphaned
@@ -86,7 +87,8 @@ class ReferencePlane:
         self.edges: list[list[Edge]] = []  # of each version: of each of its calling steps
         self.calls = 0  # of services to each other
         self.branches = 0  # steps that began side by side with others
-        self.links, self.gates = Links(self.seed), Gates(self.seed)
+        self.links = Links(self.seed, self.lattice)
+        self.gates = Gates(self.seed, self.links)
         self.clients = Clients(self, workload)
 
     # ---- time ----
@@ -139,6 +141,7 @@ class ReferencePlane:
         machine.powered = machine.uptime(self.now)
         machine.alive = False
         balancers.answers_lost(self, machine)
+        balancers.gate_died(self, machine, silently=True)
         for container in tenants:  # what other hosts' clients run here stands still, unanswered
             container.station.frozen = True
             container.station.touch()
@@ -174,8 +177,16 @@ class ReferencePlane:
     def set_gates(self, servers: Sequence[int], local: bool = False) -> None:
         self.gates.servers, self.gates.local = [self.servers[s] for s in servers], local
 
+    def close_gate(self, server: int) -> None:
+        balancers.gate_died(self, self.servers[server], silently=False)
+        self.follow_through()
+
     def wipe(self, queue: int = 0) -> None:
-        self.queues[queue].wiped()
+        wiped(self.queues[queue])
+        self.follow_through()
+
+    def promote(self, queue: int, since_s: float) -> None:
+        promoted(self.queues[queue], since_s)
         self.follow_through()
 
     def flush(self, cache: int) -> None:
@@ -201,7 +212,7 @@ class ReferencePlane:
         if kind == Kind.DATABASE and self.database_of(made).db is None:
             self.database_of(made).db = made
         elif kind == Kind.QUEUE and made.queue.redis is None:
-            made.queue.redis = made
+            made.queue.redis, made.queue.played = made, True
         elif kind == Kind.WORKER:
             self.workers.append(made)
         return ident
@@ -213,10 +224,11 @@ class ReferencePlane:
         rules = self.profiles[profile]
         if rules.kind == Kind.DATABASE:
             play(c, self.database_of(c), self.databases[rules.number])
+        elif rules.kind == Kind.QUEUE:
+            recover(self.queues[rules.number])
+            self.queues[rules.number].play(c)
         c.born(profile)
-        if rules.kind == Kind.QUEUE:
-            c.queue.redis = c
-        elif rules.kind == Kind.CACHE:
+        if rules.kind == Kind.CACHE:
             self.caches[rules.number].start(c)
         rewire(self)
         pool = self.unopened(c)
@@ -303,7 +315,7 @@ class ReferencePlane:
         inside = c.died()
         client_died(c, inside, silently)
         if c is c.queue.redis:
-            c.queue.crashed(host=silently)
+            crashed(c.queue, host=silently)
         elif c is self.database_of(c).db and not silently:
             self.database_of(c).reset()
         for work in inside:
@@ -367,12 +379,16 @@ class ReferencePlane:
             c.queue.idle += rules.slots + rules.prefetch - c.profile.slots - c.profile.prefetch
         if rules.kind == Kind.DATABASE and rules.number != c.profile.number:
             play(c, self.database_of(c), self.databases[rules.number])
+        if rules.kind == Kind.QUEUE:
+            self.queues[rules.number].play(c)
         c.profile, c.version = rules, profile
         c.tell()
         for pool, made in zip(c.pools, pools(rules), strict=True):
             pool.rules, pool.size = made, made.size
         c.move_up()
-        if rules.kind == Kind.WORKER:
+        if rules.kind == Kind.QUEUE:
+            rewire(self)
+        if rules.kind in (Kind.WORKER, Kind.QUEUE):
             c.queue.hand_out()
         elif rules.kind == Kind.HTTP:
             c.balancer.freed(c)
@@ -431,8 +447,15 @@ class ReferencePlane:
         return -1
 
     # ---- observation ----
-    def stands_until(self) -> float:
+    def stands_until(self, least_s: float = 0.0) -> float:
         return self.now  # always right, and nobody waits for this engine
+
+    @property
+    def stood_s(self) -> float:
+        return self.now
+
+    def checks_use(self, container: int, within_s: float) -> tuple[float, int]:
+        return 0.0, 0
 
     def gauge(self) -> PlaneGauge:
         return readings.gauge(self)

@@ -185,7 +185,7 @@ class Postgres:
         """The query's way there and back, connection in hand; a new one has to log in before."""
         assert self.db is not None
         assert work.container is not None
-        trip = self.plane.links.round_trip(work.container.server, self.db, work.visit)
+        trip = self.plane.links.round_trip(work.container.server, self.db.server, work.visit)
         if trip == 0.0:
             return Outcome.SUCCEEDED
         work.session = self.session
@@ -196,7 +196,9 @@ class Postgres:
 
     def sent(self, work: Work, back: bool) -> Use:
         """The query, or its answer, connection in hand: lost packets are sent again."""
-        links, ends = self.plane.links, (work.container, self.db)
+        assert self.db is not None
+        assert work.container is not None
+        links, ends = self.plane.links, (work.container.server, self.db.server)
         while links.lossy and links.loses(work, links.loss(*(ends[::-1] if back else ends))):
             work.session = self.session
             self.turns[work.id] = work

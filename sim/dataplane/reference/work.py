@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from sim.dataplane.profile import Client
     from sim.dataplane.reference.balancers import Balancer
     from sim.dataplane.reference.clients import Caller
-    from sim.dataplane.reference.containers import Instance
+    from sim.dataplane.reference.containers import Hardware, Instance
     from sim.dataplane.reference.jobs import JobQueue
     from sim.dataplane.reference.postgres import Pool
 
@@ -35,7 +35,7 @@ def reach(process: Instance | None, asker: Instance | None) -> int:
         return Outcome.HTTP_500
     if not process.server.alive or process.hung:
         return SILENT
-    if asker is not None and process.plane.links.torn(asker, process):
+    if asker is not None and process.plane.links.torn(asker.server, process.server):
         return SILENT
     return 0 if process.listening else Outcome.HTTP_500
 
@@ -119,22 +119,26 @@ class Connection:
 
     target: Instance | None = None  # None: it is closed
     process: int = 0
+    gate: Hardware | None = None  # by which it came in
     opened: float = 0.0
     used: float = 0.0
     silent: float = INFINITY  # since then its host has not acknowledged what was sent
 
-    def carries(self, target: Instance, now: float) -> None:
+    def carries(self, attempt: Attempt, target: Instance, now: float) -> None:
         """An attempt that this process has accepted."""
         if self.target is not target or self.process != target.starts:
             self.target, self.process, self.opened = target, target.starts, now
+            self.gate = attempt.gate
         self.used, self.silent = now, INFINITY
 
     def ends(self, rules: Client, now: float) -> bool:
-        """Has it reached an age at which its client opens another?"""
+        """Has it reached an age at which its client opens another, or has its gate been off? Who
+        boots knows nothing of it, and resets it."""
         return (
             now >= self.opened + rules.connection_age_s
             or now >= self.used + rules.connection_idle_s
             or now >= self.silent + rules.connection_silence_s
+            or (self.gate is not None and self.gate.alive and self.opened < self.gate.since)
         )
 
 
@@ -154,9 +158,17 @@ class Attempt(Work):
     target: Instance | None = None
     kept: Connection | None = None  # that it uses or opens, if its client keeps any
     via: Instance | None = None  # the proxy through which it goes
+    gate: Hardware | None = None  # ... and before that the server by which it came in
     cut: bool = False  # that proxy's server lost power: no answer gets through
     answer: Outcome = Outcome.IN_FLIGHT  # on its way back
     endpoint: int = 0  # that it asks
+
+    def stops(self) -> list[Hardware | None]:
+        """The servers by which its packets get to its target, which is not among them; None: the
+        world outside."""
+        asker = self.asker.server if self.asker is not None else None
+        way = [asker] if self.gate is None else [asker, self.gate]
+        return way if self.via is None else [*way, self.via.server]
 
     @property
     def unwanted(self) -> bool:

@@ -46,10 +46,10 @@ from sim.imports.evidence import (
     role_of,
 )
 from sim.schema.fields import InputError, Issue
-from sim.schema.settings import Spot, merged
+from sim.schema.settings import merged
 from sim.schema.stack import Role, Service, Stack
 from sim.schema.text.document import Document, Path_, describe
-from sim.schema.text.validation import closest, one_of
+from sim.schema.text.validation import Spot, closest, one_of
 
 OWN = "x-sim"  # what a user writes below a service of the file to correct how it is read
 _WORDS = ("role", "calls")  # of it; anything else is a field of the stack's service

@@ -188,7 +188,9 @@ def _runs_once(body: Mapping[str, Any], scene: Scene) -> bool:
 
 def restart_policy(body: Mapping[str, Any]) -> str:
     """What is said of starting again: `no` (or `none` of a stack), another word, or nothing."""
-    swarm = ((body.get("deploy") or {}).get("restart_policy") or {}).get("condition")
+    swarm: Any = body
+    for key in ("deploy", "restart_policy", "condition"):
+        swarm = swarm.get(key) if isinstance(swarm, Mapping) else None
     said = body.get("restart", swarm)
     return "no" if said in (False, "none") else str(said or "")
 

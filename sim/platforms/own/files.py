@@ -13,15 +13,17 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import ModuleType, TracebackType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sim.control.relocations import MovedError
 from sim.platforms.own.validation import wrong_choices
 from sim.platforms.platform import Platform
 from sim.schema.characters import printable
-from sim.schema.fields import InputError
+from sim.schema.fields import InputError, refuse_all, why_not
 from sim.schema.text.document import describe
 from sim.schema.text.files import read_text, real
 from sim.schema.text.validation import closest
@@ -50,7 +52,8 @@ def files(built_in: Iterable[str]) -> dict[str, Path]:
     if _pinned is not None:
         return {name: source.path for name, source in _pinned.items()}
     taken = tuple(built_in)
-    paths = {path.stem: real(path) for path in _in_folder() if _is_free(path, taken)}
+    free = (path for path in _in_folder() if not why_not(partial(_check_name, path, taken)))
+    paths = {path.stem: real(path) for path in free}
     for name, path in _given.items():
         other = paths.get(name, path)
         if path.is_file() and other != path:
@@ -89,14 +92,6 @@ def _in_folder() -> Iterator[Path]:
         else:
             if re.search(r"^PLATFORM\b", text, re.M):
                 yield path
-
-
-def _is_free(path: Path, built_in: Iterable[str]) -> bool:
-    try:
-        _check_name(path, built_in)
-    except InputError:
-        return False
-    return True
 
 
 def is_path(text: str) -> bool:
@@ -278,19 +273,15 @@ def _while_read(error: BaseException, path: Path) -> InputError:
     """What an exception says that the file itself has raised."""
     line = line_of(error.__traceback__, path)
     if isinstance(error, InputError):  # of Platform(...), say: it knows what, we know where
-        return InputError(issues=[_at(issue, shown(path), line) for issue in error.issues])
+        file = shown(path)
+        placed = (i if i.file else replace(i, file=file, line=line) for i in error.issues)
+        return InputError(issues=placed)
     if isinstance(error, MovedError):
         return InputError(
             shown(path), line, found=f"{error.old}, which has moved", expected=error.new
         )
     said = f"{type(error).__name__}: {error}".rstrip(": ")
     return InputError(shown(path), line, found=said, expected="a file that runs without an error")
-
-
-def _at(issue: Any, file: str, line: int) -> Any:
-    from dataclasses import replace  # noqa: PLC0415
-
-    return issue if issue.file else replace(issue, file=file, line=line)
 
 
 def line_of(trace: TracebackType | None, path: Path) -> int:
@@ -306,9 +297,7 @@ def line_of(trace: TracebackType | None, path: Path) -> int:
 def _check_platform(made: ModuleType, path: Path) -> None:
     file, platform = shown(path), vars(made).get("PLATFORM")
     if isinstance(platform, Platform):
-        issues = wrong_choices(platform, "PLATFORM", file)
-        if issues:
-            raise InputError(issues=issues)
+        refuse_all(wrong_choices(platform, "PLATFORM", file))
         return
     if "PLATFORM" in vars(made):
         found = "the class Platform" if platform is Platform else describe(platform)

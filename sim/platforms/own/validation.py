@@ -15,7 +15,7 @@ from sim.platforms.platform import Platform
 from sim.schema.fields import InputError, Issue
 from sim.schema.text.document import Document, describe
 from sim.schema.text.paths import types_below
-from sim.schema.text.validation import read_value
+from sim.schema.text.validation import Spot, read_value
 
 
 def wrong_choices(platform: Platform, where: str, file: str = "") -> list[Issue]:
@@ -68,6 +68,6 @@ def _values(record: Any, path: str, file: str) -> Iterator[Issue]:
             yield from _values(value, place, file)
             continue
         try:
-            read_value(annotation, value, Document(file), (place,), from_text=False)
+            read_value(annotation, value, Spot(Document(file), (place,)), from_text=False)
         except InputError as error:
             yield from error.issues

@@ -55,11 +55,9 @@ def named(text: str) -> tuple[str, ...]:
 
 
 def _unknown(name: str) -> InputError:
-    from sim.schema.text.validation import closest, one_of  # noqa: PLC0415 - loads a YAML parser
+    from sim.schema.text.validation import option  # noqa: PLC0415 - loads a YAML parser
 
-    known = [*FORMATS, "all"]
-    near = closest(name, known)
-    return InputError(field="--export", found=repr(name), expected=one_of(known), nearest=near)
+    return option("--export").unknown(name, [*FORMATS, "all"], repr(name))
 
 
 def _check_library(name: str, module: str) -> None:

@@ -1,9 +1,9 @@
 """traffic.k6.js: the scenario's customers as a k6 script, to try a real platform with.
 
-Users who come back are `constant-vus`, which think before they ask. Else open loop, as in the
-simulation: the `ramping-arrival-rate` executor starts iterations at the
-scenario's rate whatever the answers take (Grafana k6's documentation, executors). Its targets are
-whole numbers, so rates are given a minute; a stage of no length is a jump.
+Users who come back are `constant-vus` or `ramping-vus`, which think before they ask. Else open
+loop, as in the simulation: the `ramping-arrival-rate` executor starts iterations at the scenario's
+rate whatever the answers take (Grafana k6's documentation, executors). Its targets are whole
+numbers, so rates are given a minute; a stage of no length is a jump.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.dataplane.profile import Arrivals
-from sim.imports.trace import arrivals
+from sim.imports.trace import arrivals, curve
 from sim.results.measurements import Measurements
 from sim.schema.client import ClientSpec
 from sim.schema.fields import LawSpec
@@ -75,12 +75,8 @@ def k6(result: Measurements) -> str:
 def script(name: str, title: str, traffic: Traffic, slo: Slo, horizon_s: float) -> str:
     """The script of any traffic over a horizon."""
     client = traffic.client
-    if traffic.users and traffic.think:
-        users: dict[str, object] = {
-            "executor": "constant-vus",
-            "vus": traffic.crowd,
-            "duration": f"{round(horizon_s)}s",
-        }
+    if traffic.returns:
+        users = _crowd(*stages(curve(traffic), horizon_s))
     else:
         users = _ramps(*stages(arrivals(traffic), horizon_s), client)
     return SCRIPT.format(
@@ -140,6 +136,22 @@ def _thought(law: LawSpec) -> str:
     return mean
 
 
+def _crowd(start: float, planned: list[Stage]) -> dict[str, object]:
+    """So many at a time; who leaves first has its answer (k6's gracefulRampDown)."""
+    if len({start, *(stage.target for stage in planned)}) == 1:
+        seconds = round(sum(stage.duration_s for stage in planned))
+        return {"executor": "constant-vus", "vus": round(start), "duration": f"{seconds}s"}
+    return {"executor": "ramping-vus", "startVUs": round(start), "stages": _targets(planned)}
+
+
+def _targets(planned: list[Stage], times: int = 1) -> list[dict[str, object]]:
+    """The stages, their targets in whole numbers."""
+    return [
+        {"target": round(s.target * times), "duration": f"{round(s.duration_s * 1000)}ms"}
+        for s in planned
+    ]
+
+
 def _ramps(start: float, planned: list[Stage], client: ClientSpec) -> dict[str, object]:
     """Rates a minute, since targets are whole numbers."""
     highest = max([start, *(stage.target for stage in planned)])
@@ -150,10 +162,7 @@ def _ramps(start: float, planned: list[Stage], client: ClientSpec) -> dict[str, 
         "timeUnit": "1m",
         "preAllocatedVUs": min(needed, 50),
         "maxVUs": min(max(needed, 50), MOST_VUS),
-        "stages": [
-            {"target": round(s.target * 60), "duration": f"{round(s.duration_s * 1000)}ms"}
-            for s in planned
-        ],
+        "stages": _targets(planned, 60),
     }
 
 

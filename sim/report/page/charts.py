@@ -109,21 +109,31 @@ class Charts(NamedTuple):
     chosen: tuple[str, ...]
 
 
+class View(NamedTuple):
+    """The part of a run that is shown, and in how many columns."""
+
+    start_s: float
+    end_s: float
+    columns: int
+
+    def share(self, t_s: float) -> float:
+        """How far along the axis a time is, 0 to 1."""
+        return (t_s - self.start_s) / max(self.end_s - self.start_s, 1e-9)
+
+
 def charts(result: Measurements) -> Charts:
     """Everything that the section on time series shows."""
-    start, end = window(result)
-    axis = time_axis(start, end, result.horizon_s)
-    columns = curves.columns_for(len(result.runs))
+    view = View(*window(result), curves.columns_for(len(result.runs)))
     kinds = colours.kinds([run.platform for run in result.runs])
     lanes = tuple(
-        platform_lane(kind, run, start, end, columns)
-        for kind, run in zip(kinds, result.runs, strict=True)
+        platform_lane(kind, run, view) for kind, run in zip(kinds, result.runs, strict=True)
     )
     subjects = [ARRIVALS, *SUBJECTS] if varies(result.traffic) else SUBJECTS
-    charts = (subject_chart(subject, result, start, end, columns) for subject in subjects)
+    charts = (subject_chart(subject, result, view) for subject in subjects)
     drawn = tuple(chart for chart in charts if chart is not None)
     shaded = tuple(sorted({stretch for lane in lanes for stretch in lane.down}))
-    return Charts(columns, axis, lanes, shaded, drawn, chosen(result))
+    axis = time_axis(view, result.horizon_s)
+    return Charts(view.columns, axis, lanes, shaded, drawn, chosen(result))
 
 
 def chosen(result: Measurements) -> tuple[str, ...]:
@@ -141,13 +151,14 @@ def varies(traffic: Traffic | None) -> bool:
 
 
 # ---- the axis and the lanes ----
-def time_axis(start: float, end: float, horizon_s: float) -> Axis:
+def time_axis(view: View, horizon_s: float) -> Axis:
     """Round times along the bottom, some eight of them."""
+    start, end, _ = view
     span = max(end - start, 1e-9)
     step = next((t for t in TICKS if span / t <= 9), TICKS[-1])
     first = int(np.ceil(start / step - 1e-9))
     times = [k * step for k in range(first, int(end / step + 1e-9) + 1)]
-    ticks = tuple((100.0 * (t - start) / span, clock(t, step)) for t in times)
+    ticks = tuple((100.0 * view.share(t), clock(t, step)) for t in times)
     part = ""
     if end - start < horizon_s:
         part = f"{words.duration(end - start)} of {words.duration(horizon_s)}"
@@ -161,13 +172,13 @@ def clock(t_s: float, step_s: float) -> str:
     return words.clock(t_s) if step_s % 60 else words.clock(t_s)[:-3]
 
 
-def platform_lane(kind: int, run: Run, start: float, end: float, columns: int) -> Lane:
+def platform_lane(kind: int, run: Run, view: View) -> Lane:
     down = stretches(metrics.down(run), run.recording.bucket_s)
     degraded = stretches(metrics.degraded(run), run.recording.bucket_s)
     name = words.platform(run.platform)
     placed = event_labels.place(
-        event_labels.chosen(run, start, end),
-        lambda t: NARROW * (t - start) / max(end - start, 1e-9),
+        event_labels.chosen(run, view.start_s, view.end_s),
+        lambda t: NARROW * view.share(t),
         lambda text: LETTER * len(text),
         NARROW,
     )
@@ -179,9 +190,9 @@ def platform_lane(kind: int, run: Run, start: float, end: float, columns: int) -
     return Lane(
         kind,
         name,
-        _columns(down, start, end, columns),
-        _columns(degraded, start, end, columns),
-        tuple(_marks(run, start, end, columns)),
+        _columns(down, view),
+        _columns(degraded, view),
+        tuple(_marks(run, view)),
         tuple(names),
         float(height),
         description + (f" and {len(down) - 5} times more" if len(down) > 5 else ""),
@@ -196,14 +207,12 @@ def _event_name(placed: event_labels.Placed, y: float) -> EventName:
     return EventName(x, edge, "end" if left else "start", y, placed.mark.label)
 
 
-def _columns(
-    parts: list[tuple[float, float]], start: float, end: float, columns: int
-) -> tuple[Stretch, ...]:
-    """Stretches in columns of the window, those that touch within a column joined."""
-    scale = columns / max(end - start, 1e-9)
+def _columns(parts: list[tuple[float, float]], view: View) -> tuple[Stretch, ...]:
+    """Stretches in columns of the view, those that touch within a column joined."""
+    columns = float(view.columns)
     joined: list[list[float]] = []
     for a, b in parts:
-        low, high = max(0.0, (a - start) * scale), min(float(columns), (b - start) * scale)
+        low, high = max(0.0, view.share(a) * columns), min(columns, view.share(b) * columns)
         if high <= 0.0 or low >= columns:
             continue
         if joined and low - joined[-1][1] < 1.0:
@@ -213,19 +222,19 @@ def _columns(
     return tuple(Stretch(round(a, 1), round(max(b - a, 1.0), 1)) for a, b in joined)
 
 
-def _marks(run: Run, start: float, end: float, columns: int) -> list[EventMark]:
+def _marks(run: Run, view: View) -> list[EventMark]:
     """Events that share a place along the axis share a mark, at the first of them."""
     at: dict[int, list[TimelineRow]] = {}
-    places = max(40, MARKS * columns // curves.MOST)
-    span = max(end - start, 1e-9)
+    places = max(40, MARKS * view.columns // curves.MOST)
     for row in run.timeline:
-        if start <= row.t_s <= end:
-            at.setdefault(int((row.t_s - start) / span * (places - 1)), []).append(row)
+        if view.start_s <= row.t_s <= view.end_s:
+            at.setdefault(int(view.share(row.t_s) * (places - 1)), []).append(row)
     marks = []
     for _, rows in sorted(at.items()):
         more = [f"... and {len(rows) - SHOWN} more"] if len(rows) > SHOWN else []
         text = "\n".join([*(timeline.line(row)[:120] for row in rows[:SHOWN]), *more])
-        marks.append(EventMark(round((rows[0].t_s - start) / span * columns, 1), len(rows), text))
+        x = round(view.share(rows[0].t_s) * view.columns, 1)
+        marks.append(EventMark(x, len(rows), text))
     return marks
 
 
@@ -283,16 +292,14 @@ SUBJECTS = (
 )
 
 
-def subject_chart(
-    subject: Subject, result: Measurements, start: float, end: float, columns: int
-) -> Chart | None:
+def subject_chart(subject: Subject, result: Measurements, view: View) -> Chart | None:
     """One subject of all platforms on one scale; None if there is nothing to see."""
     platforms = [run.platform for run in result.runs]
     names = [words.platform(name) for name in platforms]
     bands = []
     for run in result.runs:
         times, values = subject.values(run)
-        bands.append(curves.extremes(times, values, start, end, columns))
+        bands.append(curves.extremes(times, values, view.start_s, view.end_s, view.columns))
     drawn = [(low, high) for low, high in bands if not np.isnan(high).all()]
     peaks = [_peak(subject, run) for run in result.runs]
     highest = max((float(np.nanmax(high)) for _, high in drawn), default=0.0)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import cache
 from io import BytesIO
 from typing import Any, NamedTuple, cast
 
@@ -88,9 +87,11 @@ class Band(NamedTuple):
     rise: float = 0.0  # height of the lanes of names above the axes, the same for all platforms
     small: bool = False  # one of many: nothing but its curves and a line above them
 
-    def box(self, low: float = 0.0, high: float = 1.0) -> tuple[float, float, float, float]:
-        """Of axes from `low` to `high` of its height."""
-        return self.left, self.bottom + self.height * low, self.width, self.height * (high - low)
+    def axes(self, others: list[Axes], page: Figure, low: float = 0.0, high: float = 1.0) -> Axes:
+        """From `low` to `high` of its height, on the scale of the `others`, which they join."""
+        box = self.left, self.bottom + self.height * low, self.width, self.height * (high - low)
+        others.append(page.add_axes(box, sharey=others[0] if others else None))
+        return others[-1]
 
 
 def bands(result: Measurements, page: Figure, width: float = RIGHT - LEFT) -> list[Band]:
@@ -102,12 +103,11 @@ def bands(result: Measurements, page: Figure, width: float = RIGHT - LEFT) -> li
     whole = (TOP - BOTTOM) / len(result.runs)
     lanes = max(0, min(event_labels.LANES, int((whole - HEADER - 0.1) / LANE)))
     pixels = width * page.bbox.width
-    text_width = cache(lambda text: _width(page, text, LABEL))  # every try to place asks again
     named = [
         event_labels.place(
             event_labels.chosen(run, start, end),
             lambda t: (t - start) / (end - start) * pixels,
-            text_width,
+            lambda text: _width(page, text, LABEL),
             pixels,
             lanes,
         )
@@ -137,10 +137,20 @@ def _grid(result: Measurements) -> list[Band]:
     ]  # fmt: skip
 
 
-def tidy(axes: Axes, unit: str) -> None:
-    """No frame but the base line; the unit is said above the axis, not along it."""
+def titled(axes: Axes, title: str, size: float = 12.0, **place: Any) -> None:
+    """Its heading, above its left end."""
+    axes.set_title(title, loc="left", size=size, weight="bold", color=INK, **place)
+
+
+def bare(axes: Axes, **ticks: Any) -> None:
+    """No frame but the base line, no ticks but their labels."""
     axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.tick_params(axis="both", labelsize=10, length=0, colors=GREY)
+    axes.tick_params(axis="both", length=0, colors=GREY, **ticks)
+
+
+def tidy(axes: Axes, unit: str) -> None:
+    """Bare, with a grid; the unit is said above the axis, not along it."""
+    bare(axes, labelsize=10)
     axes.grid(axis="y", color="#e4e4e4", linewidth=0.8)
     axes.set_axisbelow(True)
     axes.yaxis.set_major_formatter("{x:,.10g}")

@@ -30,6 +30,12 @@ class Mark(NamedTuple):
     label: str
 
 
+class _Name(NamedTuple):
+    mark: Mark
+    x: float
+    width: float
+
+
 class Placed(NamedTuple):
     """A mark with its line at `x` up to `lane` (0: the lowest), its name from `low` to `high`."""
 
@@ -75,46 +81,41 @@ def place(
     lanes: int = LANES,
 ) -> list[Placed]:
     """Where the marks stand, in order of time; `marks` come the most important first."""
-    shown: list[Mark] = []
+    shown: list[_Name] = []
     best: list[Placed] = []
     for mark in marks:
-        placed = _attempt([*shown, mark], x_of, width_of, right_edge, lanes)
+        wanted = [*shown, _Name(mark, x_of(mark.t_s), width_of(mark.label))]
+        placed = _attempt(wanted, right_edge, lanes)
         if placed is not None:
-            shown, best = [*shown, mark], placed
+            shown, best = wanted, placed
     return sorted(best, key=lambda name: name.x)
 
 
-def _attempt(
-    marks: list[Mark],
-    x_of: Callable[[float], float],
-    width_of: Callable[[str], float],
-    right_edge: float,
-    lanes: int,
-) -> list[Placed] | None:
+def _attempt(names: list[_Name], right_edge: float, lanes: int) -> list[Placed] | None:
     placed: list[Placed] = []
-    for stack in reversed(_stacks(marks, x_of)):
-        xs = [x_of(mark.t_s) for mark in stack]
-        widest = max(width_of(mark.label) for mark in stack)
+    for stack in reversed(_stacks(names)):
+        xs = [name.x for name in stack]
+        widest = max(name.width for name in stack)
         low = xs[-1] + GAP
         if low + widest > right_edge:
             low = xs[0] - GAP - widest  # no room on the right of its lines: on their left
         base = next((b for b in range(lanes) if _free(placed, low, low + widest, xs, b)), lanes)
         if low < 0 or base + len(stack) > lanes:
             return None
-        for depth, (mark, x) in enumerate(zip(stack, xs, strict=True)):
+        for depth, name in enumerate(stack):
             lane = base + len(stack) - 1 - depth
-            placed.append(Placed(mark, x, lane, low, low + width_of(mark.label)))
+            placed.append(Placed(name.mark, name.x, lane, low, low + name.width))
     return placed
 
 
-def _stacks(marks: list[Mark], x_of: Callable[[float], float]) -> list[list[Mark]]:
-    """The marks in order of time, those close together in one list."""
-    stacks: list[list[Mark]] = []
-    for mark in sorted(marks, key=lambda mark: mark.t_s):
-        if stacks and x_of(mark.t_s) - x_of(stacks[-1][-1].t_s) < CLOSE:
-            stacks[-1].append(mark)
+def _stacks(names: list[_Name]) -> list[list[_Name]]:
+    """The names in order of time, those close together in one list."""
+    stacks: list[list[_Name]] = []
+    for name in sorted(names, key=lambda name: name.mark.t_s):
+        if stacks and name.x - stacks[-1][-1].x < CLOSE:
+            stacks[-1].append(name)
         else:
-            stacks.append([mark])
+            stacks.append([name])
     return stacks
 
 

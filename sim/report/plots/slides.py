@@ -69,7 +69,7 @@ def downtime(result: Measurements) -> Figure:
     drawn: list[Axes] = []
     for band in bands(result, page):
         run = band.run
-        axes = page.add_axes(band.box(), sharey=drawn[0] if drawn else None)
+        axes = band.axes(drawn, page)
         table = run.recording.requests
         edges, good = per_second(table[:, SUCCEEDED], run, start, end)
         _, bad = per_second(table[:, FIRST_CAUSE:].sum(axis=1), run, start, end)
@@ -82,8 +82,6 @@ def downtime(result: Measurements) -> Figure:
         events(axes, band)
         header(axes, band, _down_text(result, run))
         key(axes, band, [("answered", BLUE), ("failed", VERMILLION), ("down", GREY)])
-        drawn.append(axes)
-
     drawn[0].set_ylim(0, _ceiling(result, start, end))
     return page
 
@@ -125,7 +123,7 @@ def jobs(result: Measurements) -> Figure:
     lost: list[Axes] = []
     for band in bands(result, page, QUEUE if causes else RIGHT - LEFT):
         run = band.run
-        axes = page.add_axes(band.box(), sharey=queue[0] if queue else None)
+        axes = band.axes(queue, page)
         edges, queued = highest(run.series["t_s"], run.series["jobs_queued"], *window(result))
         axes.fill_between(edges, queued, step="post", color=PURPLE, linewidth=0)
         tidy(axes, "" if band.small else "jobs queued")
@@ -138,7 +136,6 @@ def jobs(result: Measurements) -> Figure:
         figures = result.platforms[run.platform]["jobs"]
         longest, undone = (words.count(figures[name]) for name in ("backlog_peak", "never_done"))
         header(axes, band, f"longest backlog {longest}, {undone} jobs never done")
-        queue.append(axes)
         if causes and not band.small:
             side = (LOST, band.bottom, RIGHT - LOST, band.height)
             lost.append(page.add_axes(side, sharex=lost[0] if lost else None))
@@ -196,9 +193,7 @@ def connections(result: Measurements) -> Figure:
     strips: list[Axes] = []
     for band in bands(result, page):
         run = band.run
-        axes = page.add_axes(
-            band.box(0.4 if band.small else 0.31), sharey=used[0] if used else None
-        )
+        axes = band.axes(used, page, 0.4 if band.small else 0.31)
         time, series = run.series["t_s"], run.series
         axes.fill_between(
             time, series["connections"], step="post", color=BLUE, alpha=0.85, linewidth=0
@@ -207,9 +202,7 @@ def connections(result: Measurements) -> Figure:
         tidy(axes, "" if band.small else "connections")
         axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
         time_axis(axes, result, labels=False)
-        strip = page.add_axes(
-            band.box(0.0, 0.2 if band.small else 0.23), sharey=strips[0] if strips else None
-        )
+        strip = band.axes(strips, page, 0.0, 0.2 if band.small else 0.23)
         edges, refused = per_second(run.recording.refused, run, start, end)
         strip.fill_between(edges, refused, step="post", color=VERMILLION, linewidth=0)
         tidy(strip, "")
@@ -220,8 +213,6 @@ def connections(result: Measurements) -> Figure:
         events(axes, band)
         header(axes, band, _connections_text(result, run))
         key(axes, band, [("in use", BLUE), ("limit", INK), ("refused", VERMILLION)])
-        used.append(axes)
-        strips.append(strip)
     top = max(float(run.series["connection_limit"].max(initial=0)) for run in result.runs)
     peak = max(f["connections"]["peak"] for f in result.platforms.values())
     used[0].set_ylim(0, max(min(top, 4 * peak + 10), peak, 1) * 1.12)

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from sim.report.postmortem import causes, judgement, story
-from sim.report.postmortem.phrases import JOBS, REQUESTS, ended, percent, plural
+from sim.report.postmortem.phrases import JOBS, REQUESTS, ended, percent
 from sim.report.text import words
+from sim.report.text.words import plural
 from sim.results.counterfactual import harmed
 from sim.results.figures import Figures, lookup, total
 from sim.results.measurements import Measurements

@@ -105,9 +105,7 @@ def difference(contribution: Contribution, brief: bool = False) -> str:
 def phrase(path: str, harm: Harm, gain: Gain, brief: bool) -> str:
     """One harm: how much less or more, and of what, or its interval over the seeds."""
     size = abs(gain.mean)
-    less, fewer = ("less", "fewer") if gain.mean > 0.0 else ("more", "more")
-    s = "" if size == 1 else "s"
-    text = harm.says.format(words.figure(path, size), less=less, fewer=fewer, s=s)
+    text = harm.in_words(words.figure(path, size), size == 1, is_more=gain.mean <= 0.0)
     return text + ("" if brief else f" ({_bracket(path, gain)})")
 
 

@@ -9,8 +9,9 @@ import numpy as np
 from sim.dataplane.tables import FIRST_CAUSE
 from sim.report.incident import FAULTS
 from sim.report.postmortem.attribution import seconds_by_kind
-from sim.report.postmortem.phrases import JOBS, ended, plural, were
+from sim.report.postmortem.phrases import JOBS, ended, were
 from sim.report.text import words
+from sim.report.text.words import plural
 from sim.results.figures import Figures, total
 from sim.results.run import Run, TimelineRow
 from sim.schema.scenario import NATURES
@@ -130,7 +131,10 @@ def jobs(figures: Figures) -> Judgement:
         of = f"of {plural(counted['wanted'], 'job')} that users wanted"
         yield False, f"{words.count(never)} {of} never came to be: their requests failed."
     if lost:
-        yield False, f"{plural(lost, 'job')} {were(lost)} lost: {ended(counted['lost'], JOBS)}."
+        yield (
+            False,
+            f"{plural(lost, 'job')} {were(lost)} lost: {ended(counted['lost'], JOBS)}.",
+        )
     if counted["duplicated"]:
         twice = counted["duplicated"]
         yield False, f"{plural(twice, 'job')} {were(twice)} done twice."
@@ -145,4 +149,7 @@ def database(figures: Figures) -> Judgement:
     if connections["refused"]:
         full = connections["exhausted_s"]
         length = f", and had no slot free for {words.duration(full)}" if full else ""
-        yield False, f"The database refused {plural(connections['refused'], 'connection')}{length}."
+        yield (
+            False,
+            f"The database refused {plural(connections['refused'], 'connection')}{length}.",
+        )

@@ -25,6 +25,7 @@ JOBS = {  # sim.dataplane.codes.JobLoss
     "queue_full": "refused by a full queue",
     "evicted": "thrown out of a full queue",
     "attempts_exhausted": "given up after their last try",
+    "not_replicated": "unknown to the replica that took the queue's place",
     "stalled": "given up after their workers had died too often",
 }
 
@@ -36,11 +37,6 @@ def ended(counts: Mapping[str, float], phrases: Mapping[str, str]) -> str:
     if len(order) == 1:  # the number has been told
         return phrases[order[0][1]]
     return ", ".join(f"{words.count(n)} {phrases[name]}" for n, name in order)
-
-
-def plural(number: float, word: str) -> str:
-    """`1 page`, `2 pages`."""
-    return f"{words.count(number)} {word}{'' if number == 1 else 's'}"
 
 
 def were(number: float) -> str:

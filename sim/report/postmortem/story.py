@@ -59,12 +59,13 @@ def moments(run: Run, traffic: Traffic | None = None) -> Iterator[Moment]:
 
 def arrivals(traffic: Traffic) -> Iterator[Entry]:
     """When more users come, or fewer. The first point is how it begins."""
-    rates = [point.rate * traffic.scale for point in traffic.points]
+    rates = [point.level * traffic.scale for point in traffic.points]
+    unit = "users" if traffic.returns else "requests/s"
     for before, rate, point in zip(rates, rates[1:], traffic.points[1:], strict=False):
         if rate != before:
             slowly = f", over {words.duration(point.ramp)}" if point.ramp > SUDDEN_S else ""
             change = "rises" if rate > before else "falls"
-            text = f"traffic {change} from {before:g} to {rate:g} requests/s{slowly}"
+            text = f"traffic {change} from {before:g} to {rate:g} {unit}{slowly}"
             yield Entry(point.at, TRAFFIC, text)
 
 

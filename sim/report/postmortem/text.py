@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator, Sequence
-from textwrap import wrap
 
 from sim.report.postmortem.account import Account, accounts
 from sim.report.postmortem.causes import Cause, Causes
 from sim.report.text import verdict, words
+from sim.report.text.columns import folded
 from sim.results.measurements import Measurements
 
 ALONE = (
@@ -133,8 +133,7 @@ def plain(result: Measurements) -> str:
     lines = []
     for account in accounts(result):
         lines.append(f"What would have helped under {account.platform}")
-        for line in _spoken(account):
-            lines += wrap(line, 98, initial_indent="  ", subsequent_indent="    ")
+        lines += folded(_spoken(account), "  ", "    ")
     return "\n".join(lines) + "\n"
 
 

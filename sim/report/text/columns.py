@@ -15,7 +15,7 @@ from typing import Any
 from sim.report.text.words import markdown
 
 NUMBER = re.compile(r"[-+]?[$]?\d[^<]*$|never$")  # and no mark behind it
-WIDTH = 100  # of a terminal's lines
+WIDTH, FOLD = 100, 98  # of a terminal's lines; of its sentences
 LEAST = 12  # of the first column
 Cells = Sequence[Sequence[str]]  # the first row is the heads
 
@@ -36,6 +36,16 @@ def aligned(rows: Cells, width: int = sys.maxsize) -> list[str]:
             parts = (side(cell, w) for side, cell, w in zip(sides, cells, widths, strict=True))
             lines.append("  ".join(parts).rstrip())
     return lines
+
+
+def folded(sentences: Iterable[str], first: str = "", then: str = "  ") -> list[str]:
+    """Lines of a terminal, a sentence after the other: `first` stands before its first line, `then`
+    before its others."""
+    return [
+        line
+        for sentence in sentences
+        for line in wrap(sentence, FOLD, initial_indent=first, subsequent_indent=then)
+    ]
 
 
 def numeric(rows: Cells) -> list[bool]:

@@ -235,18 +235,17 @@ def claim_line(row: dict[str, Any], because: str) -> ClaimLine:
 
 def differences(result: Measurements) -> list[tuple[str, str]]:
     """Paired differences worth a line: what, and how much with its bounds."""
-    return [(_what(d), _how_much(d)) for d in result.differences if figure_at(d.metric).compared]
+    return [
+        (f"{d.metric}: {words.platform(d.platform)} - {words.platform(d.baseline)}", _how_much(d))
+        for d in result.differences
+        if figure_at(d.metric).compared
+    ]
 
 
 def pairs_heading(result: Measurements) -> str:
     """What the bounds of `differences` are: those of as many pairs as there are."""
     pairs = min((d.pairs for d in result.differences), default=0)
     return f"Differences, pair by pair of seeds ({words.kind_of_bounds(pairs, 'pairs')})"
-
-
-def _what(difference: Difference) -> str:
-    platform, baseline = words.platform(difference.platform), words.platform(difference.baseline)
-    return f"{difference.metric}: {platform} - {baseline}"
 
 
 def _how_much(d: Difference) -> str:

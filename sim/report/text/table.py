@@ -6,6 +6,7 @@ colour says, a word says too.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from html import escape
 from io import StringIO
 
@@ -88,17 +89,16 @@ def _figures(result: Measurements) -> list[RenderableType]:
     return [table]
 
 
-def _plain_table(*heads: str) -> Table:
+def _plain_table(*heads: str, numbers: Collection[str] = ()) -> Table:
+    """`numbers`: the heads of columns that stand on the right."""
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 2, 0, 0))
     for head in heads:
-        table.add_column(head, overflow="fold")
+        table.add_column(head, justify="right" if head in numbers else "left", overflow="fold")
     return table
 
 
 def _ladder(climbed: Ladder) -> Table:
-    table = _plain_table()
-    for heading, side in (("", "left"), ("takes", "right"), ("left", "right"), ("", "left")):
-        table.add_column(heading, justify=side, overflow="fold")  # type: ignore[arg-type]
+    table = _plain_table("", "takes", "left", "", numbers=("takes", "left"))
     for step in ladder.steps(climbed):
         table.add_row(*step)
     return table
@@ -126,9 +126,7 @@ def _cell(text: str) -> Text:
 
 def _overview(result: Measurements) -> Table:
     heads, *rows = comparison.telling(result)
-    table = _plain_table(heads[0])
-    for head in heads[1:]:
-        table.add_column(head, justify="right", overflow="fold")
+    table = _plain_table(*heads, numbers=heads[1:])
     for row in rows:
         table.add_row(*row)
     return table

@@ -65,9 +65,7 @@ def gap(result: Measurements, decided: Preference) -> str:
     """Who has how much less of what than whom, with its range."""
     harm = figure_at(decided.metric).harm
     assert harm is not None
-    amount = words.figure(decided.metric, decided.gap)
-    s = "" if decided.gap == 1 else "s"
-    less = harm.says.format(amount, less="less", fewer="fewer", s=s)
+    less = harm.in_words(words.figure(decided.metric, decided.gap), decided.gap == 1)
     values = (total(result.platforms[name], decided.metric) for name in decided.better)
     shown = {words.figure(decided.metric, value) for value in values}
     most_of = "up to " if len(shown) > 1 else ""  # they are as good as the best, not all equal
@@ -118,14 +116,13 @@ def suffered(figures: Figures, spread: dict[str, dict[str, float]]) -> str:
     """What users, jobs and people saw of one platform, each with its range."""
     parts = [f"{ranged('downtime_s', figures, spread)} down"]
     failed = total(figures, "requests.failed")
-    parts.append(f"{words.count(failed)} failed request{'' if failed == 1 else 's'}")
+    parts.append(words.plural(failed, "failed request"))
     undone = figures["jobs"]["never_done"]
     if undone >= 0.05:
-        parts.append(f"{words.count(undone)} job{'' if undone == 1 else 's'} never done")
+        parts.append(f"{words.plural(undone, 'job')} never done")
     minutes = figures["operator"]["minutes"]
     if minutes:
-        whole = max(1, round(minutes))
-        parts.append(f"{words.count(whole)} operator minute{'' if whole == 1 else 's'}")
+        parts.append(words.plural(max(1, round(minutes)), "operator minute"))
     return ", ".join(parts)
 
 

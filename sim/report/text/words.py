@@ -85,6 +85,11 @@ def count(value: float | None) -> str:
     return f"{value:,.1f}" if abs(value) < 100 else f"{value:,.0f}"
 
 
+def plural(number: float, word: str) -> str:
+    """`1 page`, `2 pages`."""
+    return f"{count(number)} {word}{'' if number == 1 else 's'}"
+
+
 def share(value: float) -> str:
     """`99.97 %`; never rounded up to 100."""
     text = f"{value * 100:.2f}"

@@ -5,12 +5,12 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from sim.schema.fields import FROM_TEXT, InputError, Issue
-from sim.schema.text.document import Document, Path_, describe, read_yaml
+from sim.schema.text.document import Document, Key, Path_, describe, read_yaml
 from sim.schema.text.files import read_text
 from sim.schema.text.paths import record_type, type_at, types_below
 
@@ -32,12 +32,48 @@ _EXPECTED = {
 }
 
 
-def read_record(model: type[R], document: Document, prefix: Path_ = ()) -> R:
+class Spot(NamedTuple):
+    """A place in a document, for messages."""
+
+    document: Document
+    path: Path_ = ()
+
+    def down(self, *keys: Key) -> Spot:
+        return self._replace(path=(*self.path, *keys))
+
+    def issue(self, found: str, expected: str, nearest: str = "", *, key: bool = False) -> Issue:
+        """What is wrong with the value that stands here, or (`key`) that it stands here."""
+        return self.document.issue(self.path, found, expected, nearest, key=key)
+
+    def misnamed(
+        self, found: str, name: str, names: Iterable[str], none: str = "", *, key: bool = False
+    ) -> Issue:
+        """A name that is none of those that would do, which are told with the nearest; `none`: what
+        is told where there are none."""
+        known = list(names)
+        expected = one_of(known) if known or not none else none
+        return self.issue(found, expected, closest(name, known), key=key)
+
+    def error(self, found: str, expected: str, nearest: str = "") -> InputError:
+        return InputError(issues=[self.issue(found, expected, nearest)])
+
+    def unknown(self, name: str, names: Iterable[str], found: str = "") -> InputError:
+        """The same as an error. `found`: what it is called, else the unknown name."""
+        found = found or f"the unknown name {name!r}"
+        return InputError(issues=[self.misnamed(found, name, names)])
+
+
+def option(name: str) -> Spot:
+    """What the user gave by an option of the command line, or an argument of a program."""
+    return Spot(Document(""), (name,))
+
+
+def read_record(model: type[R], document: Document) -> R:
     """Validate `document.data` as a record; every problem of it is in the one InputError."""
     try:
         return model.model_validate(document.data, context=FROM_TEXT)
     except ValidationError as error:
-        issues = issues_of(error, model, document, prefix)
+        issues = issues_of(error, model, Spot(document))
         raise InputError(issues=issues) from None
 
 
@@ -47,21 +83,17 @@ def read_file(model: type[R], path: Path, name: str = "") -> R:
     return read_record(model, read_yaml(read_text(path, shown), shown))
 
 
-def read_value(
-    annotation: Any, raw: Any, document: Document, path: Path_, from_text: bool = True
-) -> Any:
+def read_value(annotation: Any, raw: Any, at: Spot, from_text: bool = True) -> Any:
     """Validate one value as a field's type; `from_text` false: of a program, without units."""
     try:
         context = FROM_TEXT if from_text else None
         return TypeAdapter(annotation).validate_python(raw, context=context)
     except ValidationError as error:
-        issues = issues_of(error, annotation, document, path)
+        issues = issues_of(error, annotation, at)
         raise InputError(issues=issues) from None
 
 
-def issues_of(
-    error: ValidationError, annotation: Any, document: Document, prefix: Path_
-) -> list[Issue]:
+def issues_of(error: ValidationError, annotation: Any, at: Spot) -> list[Issue]:
     """One issue for each of pydantic's errors; `annotation` is what was validated."""
     issues = []
     for details in error.errors(include_url=False):
@@ -87,7 +119,7 @@ def issues_of(
             nearest = closest(str(details["input"]), [part for part in expected.split("'")[1::2]])
         elif kind == "string_pattern_mismatch":
             expected = "an id of letters, digits, -, _ and ."
-        issues.append(document.issue((*prefix, *path), found, expected, nearest, key=is_key))
+        issues.append(at.down(*path).issue(found, expected, nearest, key=is_key))
     return issues
 
 

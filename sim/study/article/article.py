@@ -103,37 +103,29 @@ class GeneralClaim(NamedTuple):
     platform: str = "kubernetes"  # of `solved` and `lacks`; others count only where they were run
 
 
-NONE = "production needs it, and Compose has none"
+# what the article says that production needs, in the order of ROWS; why it does not hold, where it
+# does not
+NEEDS = (
+    ("self-healing", "Docker Engine restarts what crashed if the file says `restart:`; only what "
+     "was killed by hand stays down"),
+    ("autoscaling", ""),
+    ("load balancing", "Compose brings none, and nothing keeps HAProxy out of the same file"),
+    ("service discovery", ""),
+    ("rolling updates", ""),
+    ("rollback", ""),
+    ("health checks", "Docker has HEALTHCHECK, which labels; a container beside it that restarts "
+     "what is labelled is five lines of the file"),
+    ("resource limits", "`mem_limit` and `cpus` are cgroup limits like those of Kubernetes, and as "
+     "there nobody gets one without writing it"),
+    ("secrets management", "on one server `.env` is one place, too, and the work is the same; what "
+     "Kubernetes loses without it is one place for several servers "
+     "(secret_rotation:missed_server)"),
+    ("several servers", ""),
+)  # fmt: skip
 CLAIMS = (
-    GeneralClaim(
-        "N1", f"self-healing: {NONE}", "self_healing", "needed",
-        because="Docker Engine restarts what crashed if the file says `restart:`; only what was "
-        "killed by hand stays down",
-    ),
-    GeneralClaim("N2", f"autoscaling: {NONE}", "autoscaling", "needed"),
-    GeneralClaim(
-        "N3", f"load balancing: {NONE}", "load_balancing", "needed",
-        because="Compose brings none, and nothing keeps HAProxy out of the same file",
-    ),
-    GeneralClaim("N4", f"service discovery: {NONE}", "service_discovery", "needed"),
-    GeneralClaim("N5", f"rolling updates: {NONE}", "rolling_updates", "needed"),
-    GeneralClaim("N6", f"rollback: {NONE}", "rollback", "needed"),
-    GeneralClaim(
-        "N7", f"health checks: {NONE}", "health_checks", "needed",
-        because="Docker has HEALTHCHECK, which labels; a container beside it that restarts what is "
-        "labelled is five lines of the file",
-    ),
-    GeneralClaim(
-        "N8", f"resource limits: {NONE}", "resource_limits", "needed",
-        because="`mem_limit` and `cpus` are cgroup limits like those of Kubernetes, and as there "
-        "nobody gets one without writing it",
-    ),
-    GeneralClaim(
-        "N9", f"secrets management: {NONE}", "secrets", "needed",
-        because="on one server `.env` is one place, too, and the work is the same; what Kubernetes "
-        "loses without it is one place for several servers (secret_rotation:missed_server)",
-    ),
-    GeneralClaim("N10", f"several servers: {NONE}", "scheduling", "needed"),
+    *(GeneralClaim(f"N{i}", f"{need}: production needs it, and Compose has none", row.capability,
+                   "needed", because=because)
+      for i, (row, (need, because)) in enumerate(zip(ROWS, NEEDS, strict=True), start=1)),
     GeneralClaim(
         "K1", "a crashed container restarts by itself", "self_healing", "solved", 30.0,
         because="it restarts at once and boots no faster than elsewhere",
@@ -214,10 +206,6 @@ class Said(NamedTuple):
     opinions: tuple[str, ...] = ()
 
 
-NEEDS = (
-    "self-healing", "autoscaling", "load balancing", "service discovery", "rolling updates",
-    "rollback", "health checks", "resource limits", "secrets management", "several servers",
-)  # fmt: skip
 SOLVES = (
     "containers restart by themselves", "several servers", "load balancing", "scaling (HPA)",
     "rolling updates without downtime", "rollback in one command", "liveness and readiness",
@@ -240,7 +228,7 @@ ARTICLE = (  # docs/facts/article.md; tests/test_claims.py compares the ids
     Said("S5a", "200 connections against 100: half of the containers cannot connect", "compose"),
     Said("S5b", "the fix is by hand: pools, the limit, restart everything", "compose"),
     *(Said(f"N{i}", f"production needs {what}, and Compose gives you none", "compose")
-      for i, what in enumerate(NEEDS, start=1)),
+      for i, (what, _) in enumerate(NEEDS, start=1)),
     *(Said(f"K{i}", f"Kubernetes solves it: {what}", "kubernetes")
       for i, what in enumerate(SOLVES, start=1)),
     Said("K0", "Kubernetes solves all these problems (connection limits among them)", "kubernetes"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from sim.library.files import names_of
-from sim.library.scenarios import load_scenario
+from sim.library.scenarios import claims_by_run
 from sim.report.text import words
 from sim.results.verdicts import evaluate
 from sim.schema.scenario import Claim
@@ -20,7 +20,7 @@ from sim.study.ask import DEFAULT_SEED, Ask
 from sim.study.batch import Batch, Runner
 from sim.study.plan import plan
 from sim.study.quarter import draw as quarter
-from sim.study.quarter.tally import SAYS, verdict
+from sim.study.quarter.tally import SAYS, Quarter, verdict
 
 QUARTER = "quarter --reps 1"
 
@@ -33,21 +33,9 @@ def places() -> list[ClaimPlace]:
             "" if claim.platform in ("compose", "kubernetes") else f" --platform {claim.platform}"
         )
         known.append(ClaimPlace(claim.id, f"table{more}", claim.says, claim.platform))
-    for name, claims in _scenarios():
+    for name, claims in claims_by_run(names_of("scenario", "incident")):
         known += [ClaimPlace(c.id, f"run {name}", c.says, c.platform) for c in claims]
     return [*known, *(ClaimPlace("T1", QUARTER, SAYS, name) for name in quarter.PLATFORMS)]
-
-
-def _scenarios() -> list[tuple[str, list[Claim]]]:
-    """SCENARIO or SCENARIO:VARIANT, with its own claims."""
-    rows = []
-    for name in names_of("scenario", "incident"):
-        scenario = load_scenario(name)
-        rows.append((name, list(scenario.claims)))
-        rows += [
-            (f"{name}:{v}", list(variant.claims or [])) for v, variant in scenario.variants.items()
-        ]
-    return rows
 
 
 # ---- measuring ----
@@ -57,7 +45,7 @@ class ClaimRuns(NamedTuple):
     claims: dict[str, list[Claim]]  # of the article, by the scenario that decides them
     scenarios: Batch
     table: table.TableRuns
-    quarter: quarter.QuarterRuns
+    quarter: Quarter
 
     @property
     def size(self) -> int:
@@ -69,7 +57,7 @@ def prepare(seed: int = DEFAULT_SEED) -> ClaimRuns:
     """Check everything, and list the runs. Raises `InputError`."""
     by_scenario: dict[str, list[Claim]] = {}
     cases: list[Case] = []
-    for name, all_claims in _scenarios():
+    for name, all_claims in claims_by_run(names_of("scenario", "incident")):
         claims = [c for c in all_claims if any(belongs(c.id, said.id) for said in ARTICLE)]
         if claims:
             by_scenario[name] = claims
@@ -108,12 +96,9 @@ def in_scenarios(
 ) -> list[ClaimCheck]:
     """What the runs of the scenarios say of their claims; `batch`: a case for each platform that a
     claim is about."""
-    sample = run(batch)
-    if sample.interrupted:
-        raise KeyboardInterrupt
     figures = {
         (case.name, case.platform): done.figures
-        for case, (done,) in zip(batch.cases, sample.replications, strict=True)
+        for case, (done,) in zip(batch.cases, run(batch).whole(), strict=True)
     }
     checks = []
     for name, own in claims.items():

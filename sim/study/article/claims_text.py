@@ -7,7 +7,6 @@ then its verdict is `depends`, and each place says its own.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from textwrap import wrap
 from typing import Any, NamedTuple
 
 from sim.report.study_page import StudyPage
@@ -123,8 +122,12 @@ def _head(said: Said, checks: Sequence[ClaimCheck] | None) -> str:
 def _line(check: ClaimCheck) -> str:
     place, holds = check.place, word(check)
     whom = f"{_whole(place.command)} ({place.id}, {words.platform(place.platform)})"
+    return f"{whom}: {holds}: {_outcome(check)}"
+
+
+def _outcome(check: ClaimCheck) -> str:
     why = f"; {check.because}" if check.because and not check.holds else ""
-    return f"{whom}: {holds}: {place.says}: {check.measured}{why}"
+    return f"{check.place.says}: {check.measured}{why}"
 
 
 def _of(checks: Iterable[ClaimCheck], said: Said) -> list[ClaimCheck]:
@@ -145,8 +148,7 @@ def _why(name: str) -> str:
 
 
 def _wrapped(sentence: str, first: str, then: str) -> Iterator[str]:
-    for line in wrap(sentence, 98, initial_indent=first, subsequent_indent=then):
-        yield line.replace(KEEP, " ")
+    return (line.replace(KEEP, " ") for line in columns.folded([sentence], first, then))
 
 
 # ---- files ----
@@ -157,12 +159,9 @@ def markdown(report: ClaimsReport) -> str:
         those = _of(report.checks or (), entry)
         head = [entry.id, entry.says, f"**{ruling(those, bool(entry.opinions))}**"]
         for check in those:
-            place = check.place
-            there = word(check)
-            why = f"; {check.because}" if check.because and not check.holds else ""
-            whom = f"{words.platform(place.platform)}: {place.says}: {check.measured}{why}"
-            command = f"`{place.command}` ({place.id})"
-            grid.append((*head, command, there, whom))
+            command = f"`{check.place.command}` ({check.place.id})"
+            outcome = f"{words.platform(check.place.platform)}: {_outcome(check)}"
+            grid.append((*head, command, word(check), outcome))
             head = ["", "", ""]
         for name in entry.opinions:
             grid.append((*head, "not checkable", "", f"{name}: {_why(name)}"))

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from sim import __version__
 from sim.control.core.choices import Encrypting
-from sim.library.scenarios import list_scenarios, load_scenario
+from sim.library.scenarios import claims_by_run, list_scenarios
 from sim.platforms import load
 from sim.results.summary import Replication, mean_total
 from sim.study.article.article import CLAIMS, MEASURES, ROWS, ArticleRow, GeneralClaim
@@ -46,12 +46,9 @@ def prepare(
 
 def measure(runs: TableRuns, run: Runner = Batch.run) -> ArticleTable:
     """Run all of it. KeyboardInterrupt stops it, and nothing is kept. `run`: how."""
-    sample = run(runs.batch)
-    if sample.interrupted:
-        raise KeyboardInterrupt
     cells = {
         (case.name, case.platform): _cell(replications)
-        for case, replications in zip(runs.batch.cases, sample.replications, strict=True)
+        for case, replications in zip(runs.batch.cases, run(runs.batch).whole(), strict=True)
     }
     rows = tuple(
         Measured(row, {name: cells[row.scenario, name] for name in names})
@@ -69,16 +66,10 @@ def measure(runs: TableRuns, run: Runner = Batch.run) -> ArticleTable:
 
 def elsewhere() -> dict[str, tuple[str, ...]]:
     """Claim ids that scenarios check, and which."""
-    scenarios: dict[str, list[str]] = {}
-    for name in list_scenarios():
-        scenario = load_scenario(name)
-        cases = [(name, scenario.claims)]
-        cases += [(f"{name}:{v}", variant.claims or []) for v, variant in scenario.variants.items()]
-        for where, claims in cases:
-            for claim in claims:
-                known = scenarios.setdefault(claim.id, [])
-                if where not in known:
-                    known.append(where)
+    scenarios: dict[str, dict[str, None]] = {}  # in their order
+    for where, claims in claims_by_run(list_scenarios()):
+        for claim in claims:
+            scenarios.setdefault(claim.id, {})[where] = None
     return {ident: tuple(scenarios[ident]) for ident in sorted(scenarios)}
 
 

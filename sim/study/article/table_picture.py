@@ -20,8 +20,8 @@ def picture(table: ArticleTable) -> Figure:
     """A small bar chart per row, each in the figure that its capability protects."""
     page = Slide()
     page.text(0.03, 0.955, _finding(table), size=19, weight="bold", color=INK, va="center")
-    seeds = f"seed {table.seed}" if table.reps == 1 else f"means over {table.reps} seeds"
-    below = f"The article's ten problems, measured ({seeds}). Hatched: that capability taken away."
+    below = f"The article's ten problems, measured ({table.seeds}). "
+    below += "Hatched: that capability taken away."
     page.text(0.03, 0.912, below, size=11, color=GREY, va="center")
     rows = math.ceil(len(table.rows) / COLUMNS)
     bases = [n for n in dict.fromkeys(n for m in table.rows for n in m.losses) if "-" not in n]

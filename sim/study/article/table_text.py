@@ -6,9 +6,7 @@ that one capability taken away. At most 100 columns on a terminal.
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from sim.report.study_page import StudyPage
@@ -21,6 +19,7 @@ SAME = (
     "file has no `restart:`, HEALTHCHECK or limits (compose_hardened's has). Compose hardened when "
     "a process hangs: HAProxy's own checks take it out."
 )
+APART = " " * 7  # before what a claim came to
 
 
 class Measured(NamedTuple):
@@ -43,6 +42,10 @@ class ArticleTable(NamedTuple):
     seed: int
     reps: int
     version: str
+
+    @property
+    def seeds(self) -> str:
+        return f"seed {self.seed}" if self.reps == 1 else f"means over {self.reps} seeds"
 
 
 # ---- verdicts ----
@@ -106,9 +109,8 @@ def text(table: ArticleTable) -> str:
 
 
 def _blocks(table: ArticleTable) -> Iterator[str]:
-    seeds = f"seed {table.seed}" if table.reps == 1 else f"means over {table.reps} seeds"
     heads = "".join(f"{measure.heading:>12}" for measure in MEASURES.values())
-    yield f"The article's table, measured ({seeds})"
+    yield f"The article's table, measured ({table.seeds})"
     for number, (row, losses) in enumerate(table.rows, start=1):
         yield ""
         yield f"{number}. {row.problem}: {row.capability.replace('_', ' ')}"
@@ -120,7 +122,7 @@ def _blocks(table: ArticleTable) -> Iterator[str]:
             yield f"   {_name(name)}".ljust(52) + cells
     if any(unused(m.losses, name) for m in table.rows for name in m.losses):
         yield ""
-        yield from textwrap.wrap(SAME, 98, subsequent_indent="  ")
+        yield from columns.folded([SAME])
 
 
 def unused(losses: Mapping[str, Cell], name: str) -> bool:
@@ -140,13 +142,11 @@ def _claims(table: ArticleTable) -> Iterator[str]:
     for ruling in table.verdicts:
         word = "holds" if ruling.holds else "DOES NOT HOLD"
         yield f"  {ruling.claim.id:<4} {word}: {ruling.claim.says}"
-        yield from _wrapped(ruling.measured)
-        if _why(ruling):
-            yield from _wrapped(_why(ruling))
+        yield from columns.folded(filter(None, [ruling.measured, _why(ruling)]), APART, APART)
     yield ""
     yield "Checked in runs of their own (`sim run SCENARIO`); all of the article's: `sim claims`"
-    for ident, scenarios in _articles(table):
-        yield from textwrap.wrap(f"  {ident}: {', '.join(scenarios)}", 98, subsequent_indent="    ")
+    scenarios = (f"{ident}: {', '.join(names)}" for ident, names in _articles(table))
+    yield from columns.folded(scenarios, "  ", "    ")
     yield "  T1: `sim quarter`"
     yield ""
     yield "Not checkable by any run"
@@ -157,10 +157,6 @@ def _articles(table: ArticleTable) -> Iterator[tuple[str, tuple[str, ...]]]:
     """The article's claims that scenarios check; teaching claims of our own (X-...) are in `sim
     run`'s output."""
     return ((i, where) for i, where in table.elsewhere.items() if not i.startswith("X-"))
-
-
-def _wrapped(sentence: str) -> Iterator[str]:
-    yield from textwrap.wrap(sentence, 98, initial_indent=" " * 7, subsequent_indent=" " * 7)
 
 
 # ---- files ----
@@ -183,12 +179,11 @@ def markdown(table: ArticleTable) -> str:
                 same = unused(measured.losses, f"{base}-{row.capability}")
                 cells.append("the same" if same else _cell(_without(measured, base)))
         grid.append(cells)
-    seeds = f"Seed {table.seed}." if table.reps == 1 else f"Means over {table.reps} seeds."
     lines = [
         "# The article's table, measured", "", *columns.markdown_table(grid),
-        "", f"{seeds} Each cell: time down, requests failed, jobs lost, minutes by hand. "
-        '"Without it": the same platform with that one capability taken away; "has none": it has '
-        f"nothing to take away. {SAME}", "", "## What the article says", "",
+        "", f"{table.seeds.capitalize()}. Each cell: time down, requests failed, jobs lost, "
+        'minutes by hand. "Without it": the same platform with that one capability taken away; '
+        f'"has none": it has nothing to take away. {SAME}', "", "## What the article says", "",
     ]  # fmt: skip
     grid = [["Problem", "Docker Compose", "Kubernetes"]]
     grid += [[m.row.problem, m.row.compose, m.row.kubernetes] for m in table.rows]
@@ -224,7 +219,7 @@ def _cell(loss: Cell | None) -> str:
         return "has none"
     parts = [_headed(metric, loss[metric]) for metric in ("downtime_s", "failed")]
     if loss["jobs_lost"]:
-        parts.append(f"{words.count(loss['jobs_lost'])} job{'s' * (loss['jobs_lost'] != 1)} lost")
+        parts.append(f"{words.plural(loss['jobs_lost'], 'job')} lost")
     if loss["minutes"]:
         parts.append(_headed("minutes", loss["minutes"]))
     return ", ".join(parts)
@@ -268,12 +263,7 @@ def record(table: ArticleTable) -> dict[str, Any]:
     }
 
 
-def _draw(table: ArticleTable, path: Path) -> None:
-    from sim.study.article.table_picture import picture  # noqa: PLC0415 - text needs no matplotlib
-
-    picture(table).savefig(path)
-
-
 PAGE: StudyPage[ArticleTable] = StudyPage(
-    "table", text, markdown, record, {"table.csv": records}, draw=_draw, noun="table"
-)
+    "table", text, markdown, record, {"table.csv": records},
+    picture="sim.study.article.table_picture:picture", noun="table",
+)  # fmt: skip

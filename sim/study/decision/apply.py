@@ -68,7 +68,7 @@ def _patches(name: str, service: Service) -> list[dict[str, Any]]:
     spec: dict[str, Any] = {"template": {"spec": pod}}
     if service.scaling is None:  # else the HPA says how many
         spec = {"replicas": service.replicas, **spec}
-    found = [_document("apps/v1", "Deployment", name, spec)]
+    patches = [_document("apps/v1", "Deployment", name, spec)]
     target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": name}
     if service.scaling is not None:
         utilisation = {
@@ -78,14 +78,14 @@ def _patches(name: str, service: Service) -> list[dict[str, Any]]:
         metric = {"type": "Resource", "resource": {"name": "cpu", "target": utilisation}}
         bounds = {"minReplicas": service.scaling.min, "maxReplicas": service.scaling.max}
         hpa = {"scaleTargetRef": target, **bounds, "metrics": [metric]}
-        found.append(_document("autoscaling/v2", "HorizontalPodAutoscaler", name, hpa))
+        patches.append(_document("autoscaling/v2", "HorizontalPodAutoscaler", name, hpa))
     if service.disruption is not None:
         budget = service.disruption
         bound = {"minAvailable": budget.min_available, "maxUnavailable": budget.max_unavailable}
         given = {word: _amount(value) for word, value in bound.items() if value is not None}
         pdb = {**given, "selector": {"matchLabels": {"app": name}}}
-        found.append(_document("policy/v1", "PodDisruptionBudget", name, pdb))
-    return found
+        patches.append(_document("policy/v1", "PodDisruptionBudget", name, pdb))
+    return patches
 
 
 def _document(version: str, kind: str, name: str, spec: dict[str, Any]) -> dict[str, Any]:
@@ -93,12 +93,12 @@ def _document(version: str, kind: str, name: str, spec: dict[str, Any]) -> dict[
 
 
 def _resources(cores: float | None, memory: int | None, cpu: str) -> dict[str, str]:
-    found = {}
+    resources = {}
     if cores is not None:
-        found[cpu] = f"{cores:g}" if cpu == "cpus" else f"{round(1000 * cores)}m"
+        resources[cpu] = f"{cores:g}" if cpu == "cpus" else f"{round(1000 * cores)}m"
     if memory is not None:
-        found["memory"] = f"{memory // MIB}M" if cpu == "cpus" else f"{memory // MIB}Mi"
-    return found
+        resources["memory"] = f"{memory // MIB}M" if cpu == "cpus" else f"{memory // MIB}Mi"
+    return resources
 
 
 def _amount(value: float) -> int | str:

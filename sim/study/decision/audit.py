@@ -7,12 +7,15 @@ causes.yaml are tried: what would have cured it is a run, not an opinion.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from sim.report.study_page import Lay, StudyPage, spoken, titled
+from sim.report.text import words
+from sim.report.text.columns import Cells
 from sim.results.counterfactual import Contribution, contribution, ranked
 from sim.results.summary import Replication, mean_total
 from sim.schema.fields import InputError, Line, Record
@@ -78,13 +81,15 @@ class Cure(NamedTuple):
 
 
 class Audit(NamedTuple):
-    """All sets of all platforms, the worst first."""
+    """All that is run, checked; and once it was, the sets of all platforms, the worst first."""
 
     planned: Plan
-    troubles: tuple[FaultSet, ...]
-    cures: Mapping[str, Cure]  # by platform, of its worst smallest breaking set
+    listed: tuple[Fault, ...]
+    runs: tuple[tuple[Names, float, Case], ...]  # with the phase
     left_out: tuple[str, ...]
-    interrupted: bool
+    troubles: tuple[FaultSet, ...] = ()
+    cures: Mapping[str, Cure] = {}  # by platform, of its worst smallest breaking set
+    interrupted: bool = False
 
     def of(self, platform: str) -> list[FaultSet]:
         return [trouble for trouble in self.troubles if trouble.platform == platform]
@@ -96,21 +101,12 @@ class Audit(NamedTuple):
         return together(self.of(platform))
 
 
-class AuditRuns(NamedTuple):
-    """All that is run, checked."""
-
-    planned: Plan
-    runs: tuple[tuple[Names, float, Case], ...]
-    left_out: tuple[str, ...]
-    batch: Batch
-
-
 def faults(path: Path = FILE) -> tuple[Fault, ...]:
     """Raises `InputError`."""
     return tuple(read_file(FaultList, path, FILE.name if path == FILE else str(path)).faults)
 
 
-def prepare(ask: Ask, listed: Sequence[Fault]) -> AuditRuns:
+def prepare(ask: Ask, listed: Sequence[Fault]) -> Audit:
     """Everything read and checked. Raises `InputError`."""
     planned = plan(ask)
     latest = BEGIN_S + max(PHASES)
@@ -136,11 +132,7 @@ def prepare(ask: Ask, listed: Sequence[Fault]) -> AuditRuns:
         for phase in PHASES
         for case in _cases(planned, group, phase)
     )
-    cases = tuple(case for _, _, case in runs)
-    return AuditRuns(
-        planned, runs, tuple(left_out),
-        Batch(cases, planned.batch.seeds, engine=planned.ask.engine),
-    )  # fmt: skip
+    return Audit(planned, tuple(listed), runs, tuple(left_out))
 
 
 def _cases(planned: Plan, group: Sequence[Fault], phase: float) -> tuple[Case, ...]:
@@ -153,21 +145,22 @@ def events(group: Sequence[Fault], phase: float) -> list[dict[str, Any]]:
     return [{"at": f"{at:g}s", **fault.event} for at, fault in zip(times, group, strict=True)]
 
 
-def measure(runs: AuditRuns, listed: Sequence[Fault], run: Runner = Batch.run) -> Audit:
+def measure(audit: Audit, run: Runner = Batch.run) -> Audit:
     """Run all of it, then try what would cure the worst. On Ctrl-C what was finished."""
-    sample = run(runs.batch)
-    found: dict[tuple[str, Names], dict[float, tuple[Replication, ...]]] = {}
-    for (names, phase, case), done in zip(runs.runs, sample.replications, strict=True):
+    planned, cases = audit.planned, tuple(case for _, _, case in audit.runs)
+    sample = run(Batch(cases, planned.batch.seeds, engine=planned.ask.engine))
+    runs: dict[tuple[str, Names], dict[float, tuple[Replication, ...]]] = {}
+    for (names, phase, case), done in zip(audit.runs, sample.replications, strict=True):
         if done:
-            found.setdefault((case.platform, names), {})[phase] = done
-    troubles = [FaultSet(names, name, phases) for (name, names), phases in found.items()]
+            runs.setdefault((case.platform, names), {})[phase] = done
+    troubles = [FaultSet(names, name, phases) for (name, names), phases in runs.items()]
     troubles.sort(key=lambda trouble: -trouble.failed)
     cures: dict[str, Cure] = {}
-    for name in runs.planned.platforms if not sample.interrupted else ():
+    for name in planned.platforms if not sample.interrupted else ():
         breaking = smallest([t for t in troubles if t.platform == name])
         if breaking:
-            cures[name] = _cure(runs.planned, listed, breaking[0], run)
-    return Audit(runs.planned, tuple(troubles), cures, runs.left_out, sample.interrupted)
+            cures[name] = _cure(audit, breaking[0], run)
+    return audit._replace(troubles=tuple(troubles), cures=cures, interrupted=sample.interrupted)
 
 
 def smallest(troubles: Sequence[FaultSet]) -> list[FaultSet]:
@@ -183,8 +176,8 @@ def together(troubles: Sequence[FaultSet]) -> list[FaultSet]:
     return [t for t in troubles if len(t.names) == 2 and t.breaks and not alone & set(t.names)]
 
 
-def _cure(planned: Plan, listed: Sequence[Fault], trouble: FaultSet, run: Runner) -> Cure:
-    by_name = {fault.name: fault for fault in listed}
+def _cure(audit: Audit, trouble: FaultSet, run: Runner) -> Cure:
+    planned, by_name = audit.planned, {fault.name: fault for fault in audit.listed}
     group = [by_name[name] for name in trouble.names]
     settings = {**planned.ask.pairs, "scenario.events": events(group, trouble.worst)}
     ask = replace(planned.ask, platforms=[trouble.platform], settings=settings)
@@ -199,3 +192,122 @@ def _cure(planned: Plan, listed: Sequence[Fault], trouble: FaultSet, run: Runner
         return Cure(trouble, None, False)
     runs = helps[0].change.replications
     return Cure(trouble, helps[0], 2 * sum(done.slo_held for done in runs) > len(runs))
+
+
+# ---- in words ----
+SHOWN = 15
+
+
+def finding(audit: Audit, platform: str) -> str:
+    """The smallest set that breaks the SLO, and what cures it."""
+    who, breaking = words.platform(platform), audit.smallest(platform)
+    if not breaking:
+        return f"{who}: no fault and no pair of faults that was tried breaks the SLO."
+    first = breaking[0]
+    more = f" (so do {len(breaking) - 1} other{'s' if len(breaking) > 2 else ''})"
+    sentence = (
+        f"{who}: {_names(first)} breaks the SLO, {words.count(round(first.failed))} failed requests"
+        f"{more if len(breaking) > 1 else ''}"
+    )
+    cure = audit.cures.get(platform)
+    return f"{sentence}. {_cured_by(cure)}" if cure is not None else f"{sentence}."
+
+
+def _cured_by(cure: Cure) -> str:
+    if cure.change is None:
+        return "Nothing that was tried helps."
+    says = cure.change.change.says
+    gain = cure.change.gains["requests.failed"].mean
+    verb = "cures it" if cure.cured else "helps most and does not cure it"
+    settings = ", ".join(cure.change.change.settings)
+    return f"{says[:1].upper()}{says[1:]} {verb}: {words.count(round(gain))} fewer ({settings})."
+
+
+def _names(trouble: FaultSet) -> str:
+    return ", then ".join(trouble.names)
+
+
+def pairs(audit: Audit, platform: str) -> str:
+    """Those of which neither part breaks it alone."""
+    together = audit.together(platform)
+    if not together:
+        return f"{words.platform(platform)}: no pair breaks it whose parts do not."
+    first = "; ".join(f"{_names(t)} ({_after(t.worst)})" for t in together[:3])
+    more = f" and {len(together) - 3} more" if len(together) > 3 else ""
+    return f"{words.platform(platform)}: together only: {first}{more}."
+
+
+def _after(phase: float) -> str:
+    return "at once" if phase == 0.0 else f"after {words.duration(phase)}"
+
+
+def table(audit: Audit, most: int | None = None) -> Cells:
+    rows: list[Sequence[str]] = [("faults", "worst", "platform", "failed", "down", "SLO")]
+    for each in audit.troubles[:most]:
+        down_s = mean_total(each.phases[each.worst], "downtime_s")
+        rows.append((
+            _names(each), _after(each.worst), words.platform(each.platform),
+            words.count(round(each.failed)), words.duration(down_s),
+            "broken" if each.breaks else "holds",
+        ))  # fmt: skip
+    return rows
+
+
+def _lines(audit: Audit, lay: Lay, most: int | None) -> Iterator[str]:
+    for name in audit.planned.platforms:
+        yield finding(audit, name)
+        yield pairs(audit, name)
+        yield ""
+    yield from lay(table(audit, most))
+    yield ""
+    if most is not None and len(audit.troubles) > most:
+        yield f"... and {len(audit.troubles) - most} more in audit.md"
+    if audit.interrupted:
+        yield "Interrupted: this is what was finished."
+    yield from (f"Not tried: {line}" for line in audit.left_out)
+    runs = sum(len(done) for each in audit.troubles for done in each.phases.values())
+    whose = f"{audit.planned.name}'s traffic without its events"
+    yield f"{runs} runs of {whose}, the worst first by failed requests."
+
+
+def rows(audit: Audit) -> list[dict[str, Any]]:
+    """A record a set, platform and phase."""
+    return [
+        {
+            "faults": " + ".join(each.names), "platform": each.platform, "phase_s": phase,
+            "failed": mean_total(runs, "requests.failed"),
+            "downtime_s": mean_total(runs, "downtime_s"),
+            "slo_held": sum(r.slo_held for r in runs) / len(runs),
+        }
+        for each in audit.troubles
+        for phase, runs in each.phases.items()
+    ]  # fmt: skip
+
+
+def record(audit: Audit) -> dict[str, Any]:
+    return {
+        "stack": audit.planned.stack.name,
+        "findings": {name: finding(audit, name) for name in audit.planned.platforms},
+        "together": {
+            name: [list(each.names) for each in audit.together(name)]
+            for name in audit.planned.platforms
+        },
+        "cures": {
+            name: {
+                "faults": list(cure.trouble.names), "cured": cure.cured,
+                "settings": list(cure.change.change.settings) if cure.change else [],
+            }
+            for name, cure in audit.cures.items()
+        },
+        "runs": rows(audit),
+        "left_out": list(audit.left_out),
+    }  # fmt: skip
+
+
+def _title(audit: Audit) -> str:
+    return f"What breaks {audit.planned.stack.name}"
+
+
+PAGE: StudyPage[Audit] = StudyPage(
+    "audit", spoken(_lines, SHOWN), titled(_title, _lines), record, {"audit.csv": rows}
+)

@@ -9,12 +9,11 @@ request cost, is arithmetic (worth.py).
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sim.control.people.human import is_night
 from sim.results.bill import MonthlyCost
 from sim.results.counterfactual import harmed
 from sim.results.figures import total
@@ -30,8 +29,9 @@ from sim.study.decision.money import monthly
 from sim.study.decision.sensitivity import scaled
 from sim.study.decision.year import Harms, Recurrence
 from sim.study.plan import Plan, plan
-from sim.study.quarter.draw import Incident, at_hour, follows_up, time_of
+from sim.study.quarter.draw import at_hour, follows_up, time_of
 from sim.study.quarter.rates import IncidentKind, Rates
+from sim.study.quarter.tally import Incident
 
 FILE = Path(__file__).with_name("setups.yaml")
 WEEKS = 365.25 / 7.0  # of a year
@@ -80,18 +80,6 @@ class Prospect(NamedTuple):
     worlds: Mapping[str, tuple[Recurrence, ...]]
 
 
-@dataclass(frozen=True)
-class Prospects:
-    """All that was found; `left_out`: a line for what could not be replayed here."""
-
-    stack: Stack
-    rates: Rates
-    seed: int
-    outcomes: tuple[Prospect, ...]
-    left_out: tuple[str, ...]
-    rates_file: str = ""  # the reader's own; empty: ours
-
-
 class Rehearsal(NamedTuple):
     """One incident of a kind under a set-up in a world, ready to run."""
 
@@ -103,19 +91,20 @@ class Rehearsal(NamedTuple):
     night: bool
 
 
-class DecisionRuns(NamedTuple):
-    """All that is run, checked."""
+class Prospects(NamedTuple):
+    """All that is run, checked; once run also what was found."""
 
     stack: Stack
     rates: Rates
     seed: int
-    setups: tuple[tuple[Setup, Case], ...]  # with a case of each, for its money
-    replays: tuple[Rehearsal, ...]
-    left_out: tuple[str, ...]
-    rates_file: str = ""
+    outcomes: tuple[Prospect, ...] = ()
+    left_out: tuple[str, ...] = ()  # a line for what cannot be replayed here
+    setups: tuple[tuple[Setup, Case], ...] = ()  # with a case of each, for its money
+    replays: tuple[Rehearsal, ...] = ()
+    rates_file: str = ""  # the reader's own; empty: ours
 
 
-def prepare(ask: Ask, rates: Rates, now: str = "compose") -> DecisionRuns:
+def prepare(ask: Ask, rates: Rates, now: str = "compose") -> Prospects:
     """Everything read and checked; `ask`: stack, traffic, settings, seed and reps (its scenario is
     the kinds'); `now`: the platform that it runs on. Raises `InputError`."""
     ways = (setups()[0].model_copy(update={"platform": now}), *setups()[1:])
@@ -150,7 +139,10 @@ def prepare(ask: Ask, rates: Rates, now: str = "compose") -> DecisionRuns:
             if kind.name in mine:
                 replays += _replays(number, kind, plans[kind.name], mine[kind.name], ask, rates)
     stack = next(iter(plans.values())).stack
-    return DecisionRuns(stack, rates, ask.seed, tuple(known), tuple(replays), tuple(left_out))
+    return Prospects(
+        stack, rates, ask.seed,
+        left_out=tuple(left_out), setups=tuple(known), replays=tuple(replays),
+    )  # fmt: skip
 
 
 def _case(planned: Plan, way: Setup) -> Case | None:
@@ -177,20 +169,19 @@ def _replays(
             share = (k + 0.5) / reps  # hours, days and servers spread evenly over the seeds
             at_s = time_of(kind.planned, rates.weeks, share, (k * 0.618034 + 0.25) % 1.0)
             incident = Incident(kind.name, kind.scenario, at_s, ask.seed + k, share)
-            night = case.stack.operator.night
-            is_dark = night is not None and is_night(at_s, night.begins, night.ends)
-            yield Rehearsal(number, kind, world, at_hour(altered, incident), ask.seed + k, is_dark)
+            night = case.stack.operator.night_at(at_s) is not None
+            yield Rehearsal(number, kind, world, at_hour(altered, incident), ask.seed + k, night)
 
 
-def measure(runs: DecisionRuns, run: Runner = Batch.run) -> Prospects:
+def measure(decision: Prospects, run: Runner = Batch.run) -> Prospects:
     """Run all of it: first as assumed, then what may differ in the other worlds. Raises
     KeyboardInterrupt on Ctrl-C: half a year would mislead (a store keeps what was finished)."""
-    assumed = [each for each in runs.replays if each.world == AS_ASSUMED]
+    assumed = [each for each in decision.replays if each.world == AS_ASSUMED]
     done = _run(assumed, run)
     quiet = {_incident(each): r for each, r in zip(assumed, done, strict=True) if _is_quiet(r)}
     same: list[Rehearsal] = []
     rest: list[Rehearsal] = []
-    for each in runs.replays:
+    for each in decision.replays:
         if each.world != AS_ASSUMED:
             spared = WORLDS[each.world][0] is PEOPLE and _incident(each) in quiet
             (same if spared else rest).append(each)
@@ -203,32 +194,28 @@ def measure(runs: DecisionRuns, run: Runner = Batch.run) -> Prospects:
     ways = setups()
     for each, replication in pairs:
         key = (ways[each.setup].name, each.world, each.kind.name)
-        samples.setdefault(key, []).append(_harms(each, replication, runs.rates))
+        samples.setdefault(key, []).append(_harms(each, replication, decision.rates))
     outcomes = []
-    for way, case in runs.setups:
+    rates = decision.rates
+    for way, case in decision.setups:
         servers = case.stack.servers.count or 1
         worlds = {
             world: tuple(
-                Recurrence(kind.name, _rate(kind, runs.rates, servers), tuple(found), kind.planned)
-                for kind in runs.rates.kinds
+                Recurrence(kind.name, _rate(kind, rates, servers), tuple(found), kind.planned)
+                for kind in rates.kinds
                 if (found := samples.get((way.name, world, kind.name)))
             )
             for world in WORLDS
         }
         outcomes.append(Prospect(way, monthly(case), worlds))
-    return Prospects(
-        runs.stack, runs.rates, runs.seed, tuple(outcomes), runs.left_out, runs.rates_file
-    )
+    return decision._replace(outcomes=tuple(outcomes))
 
 
 def _run(replays: Sequence[Rehearsal], run: Runner) -> list[Replication]:
     if not replays:
         return []
     cases, seeds = tuple(each.case for each in replays), tuple(each.seed for each in replays)
-    sample = run(Batch(cases, seeds, paired=True))
-    if sample.interrupted:
-        raise KeyboardInterrupt
-    return [done for (done,) in sample.replications]
+    return [done for (done,) in run(Batch(cases, seeds, paired=True)).whole()]
 
 
 def _incident(each: Rehearsal) -> tuple[int, str, int]:

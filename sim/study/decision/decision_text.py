@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from io import BytesIO
 from itertools import chain, repeat
-from pathlib import Path
 from textwrap import wrap
 from typing import Any, NamedTuple
 
@@ -79,33 +78,33 @@ def verdict(decision: Prospects, terms: Terms) -> Advice:
 
 
 # ---- sentences ----
-def sentence(said: Advice) -> str:
+def sentence(advice: Advice) -> str:
     """The verdict."""
-    now, best = said.weighed[0], _best(said)
+    now, best = advice.weighed[0], _best(advice)
     down = f"{_hours(now.year.down_h)} down a year as it is"
-    if said.sure < SURE:
+    if advice.sure < SURE:
         return (
             f"Not enough is known: with other seeds the answer changes ({down}, "
             f"{_hours(best.year.down_h)} with {best.outcome.setup.name}); ask for more (--reps)."
         )
-    if not said.choice.matters:
+    if not advice.choice.matters:
         return f"It does not matter: {down}, and no set-up saves more than minutes of it."
-    unless = _unless(said)
+    unless = _unless(advice)
     if best is now:
         before = " before" if unless else ""
         return f"Leave it as it is{unless}: {down}, and nothing that was tried pays{before}."
     found = f"{best.outcome.setup.name} leaves {_hours(best.year.down_h)}"
     money = f"for {_more(best, now)} a month"
-    if said.choice.orchestrator:
+    if advice.choice.orchestrator:
         return f"{best.outcome.setup.name} pays: {down}, {found} {money}."
     return f"You do not need an orchestrator{unless}: {down}, {found} {money}."
 
 
-def _unless(said: Advice) -> str:
+def _unless(advice: Advice) -> str:
     """From which price of an hour down on, where nobody has told one, an orchestrator pays."""
-    if said.terms.priced:
+    if advice.terms.priced:
         return ""
-    prices = [each.price for each in said.thresholds if each.weighed.outcome.setup.orchestrator]
+    prices = [each.price for each in advice.thresholds if each.weighed.outcome.setup.orchestrator]
     return f" unless an hour down costs you some {_dollars(prices[0])} or more" if prices else ""
 
 
@@ -114,8 +113,8 @@ def _dollars(price: float) -> str:
     return f"${float(f'{price:.2g}'):,.0f}"
 
 
-def _best(said: Advice) -> Weighed:
-    return next(w for w in said.weighed if w.outcome.setup.name == said.choice.name)
+def _best(advice: Advice) -> Weighed:
+    return next(w for w in advice.weighed if w.outcome.setup.name == advice.choice.name)
 
 
 def _more(each: Weighed, now: Weighed) -> str:
@@ -124,33 +123,33 @@ def _more(each: Weighed, now: Weighed) -> str:
     return f"{words.money(abs(dearer))} {'more' if dearer >= 0 else 'less'}"
 
 
-def sureness(said: Advice) -> str:
-    size = seeds(said.decision)
+def sureness(advice: Advice) -> str:
+    size = seeds(advice.decision)
     first = (
-        f"Confidence: the same answer in {said.sure * 100:.0f} % of redraws of its {size} "
+        f"Confidence: the same answer in {advice.sure * 100:.0f} % of redraws of its {size} "
         "incidents of each kind."
     )
     if size == 1:
         first = "Confidence: unknown from one incident of each kind (--reps)."
-    if not said.hinges:
+    if not advice.hinges:
         return f"{first} No other value that was tried of the other assumptions changes it."
     changes = "; ".join(
         f"if {hinge.says}: {hinge.choice.name}"
         if hinge.choice.matters
         else f"if {hinge.says}: it does not matter"
-        for hinge in said.hinges[:2]
+        for hinge in advice.hinges[:2]
     )
-    more = f" ({len(said.hinges) - 2} more change it)" if len(said.hinges) > 2 else ""
+    more = f" ({len(advice.hinges) - 2} more change it)" if len(advice.hinges) > 2 else ""
     return f"{first} It hangs on: {changes}{more}."
 
 
-def paying(said: Advice) -> list[str]:
+def paying(advice: Advice) -> list[str]:
     """Where Kubernetes begins to pay."""
-    if not said.break_even:
+    if not advice.break_even:
         return ["This stack was not replayed on Kubernetes and without an orchestrator."]
-    other = rival(said.weighed, said.terms).outcome.setup.name
+    other = rival(advice.weighed, advice.terms).outcome.setup.name
     lines = []
-    for each in said.break_even:
+    for each in advice.break_even:
         if each.says == DEPLOYS:
             lines.append(
                 f"However often {DEPLOYS}, it does not pay by that against {other}."
@@ -166,37 +165,37 @@ def paying(said: Advice) -> list[str]:
             span = f" ({words.money(each.low)} .. {words.money(each.high)} over seeds)"
         price = f"{words.money(each.value)}{span}"
         lines.append(f"Kubernetes pays against {other} where {each.says} more than {price}.")
-        if each.says.startswith("a lost") and said.terms.sale:
-            times = each.value / said.terms.sale
+        if each.says.startswith("a lost") and advice.terms.sale:
+            times = each.value / advice.terms.sale
             lines.append(f"At your price of a request that is {times:.2g} times this traffic.")
     return lines
 
 
-def unknown(said: Advice) -> list[str]:
+def unknown(advice: Advice) -> list[str]:
     """What only the reader knows, by the option that says it."""
     lines = []
-    if not said.terms.down_hour:
+    if not advice.terms.down_hour:
         lines.append("--down-hour USD: what an hour down costs you (not told: not counted)")
-    if not said.terms.sale:
+    if not advice.terms.sale:
         lines.append("--sale USD: what a lost request costs you (not told: not counted)")
-    hour = words.money(said.terms.work_hour)
+    hour = words.money(advice.terms.work_hour)
     lines.append(f"--set stack.prices.work_hour=USD: what an hour of work costs (now {hour})")
-    kinds, file = len(said.decision.rates.kinds), said.decision.rates_file or "ours"
+    kinds, file = len(advice.decision.rates.kinds), advice.decision.rates_file or "ours"
     lines.append(f"--rates FILE: how often what happens (now {kinds} kinds, {file})")
     lines.append("--traffic LOG: who really comes")
     return lines
 
 
 # ---- tables ----
-def table(said: Advice) -> Cells:
+def table(advice: Advice) -> Cells:
     heads = (
         "set-up", "down a year", "in 9 of 10 years", "lost requests", "jobs never done",
         "work by day", "by night", "money a month", "to set it up",
     )  # fmt: skip
     rows: list[Sequence[str]] = [heads]
-    for each, years in zip(said.weighed, said.ranges, strict=True):
+    for each, years in zip(advice.weighed, advice.ranges, strict=True):
         low, high = years["down_h"]
-        mark = " *" if each.outcome.setup.name == said.choice.name else ""
+        mark = " *" if each.outcome.setup.name == advice.choice.name else ""
         rows.append((
             each.outcome.setup.name + mark,
             _hours(each.year.down_h),
@@ -211,23 +210,23 @@ def table(said: Advice) -> Cells:
     return rows
 
 
-def prices(said: Advice) -> Cells:
+def prices(advice: Advice) -> Cells:
     """What costs least at which price of an hour down."""
     rows: list[Sequence[str]] = [
         ("an hour down costs you", "least money", "down a year", "a month")
     ]
-    for price, each, money in said.thresholds:
+    for price, each, money in advice.thresholds:
         least = f"{_dollars(price)} or more" if price else "nothing"
         name, down = each.outcome.setup.name, _hours(each.year.down_h)
         rows.append((least, name, down, words.money(money)))
     return rows
 
 
-def ladder(said: Advice) -> Cells:
+def ladder(advice: Advice) -> Cells:
     """From where you stand: what takes away how much downtime, by money and by work."""
     heads = ("from as it is to", "saves a year", "for each $ a month", "for each hour of work")
     rows: list[Sequence[str]] = [heads]
-    for step in said.steps:
+    for step in advice.steps:
         money, work = step.per_dollar, step.per_work_hour
         rows.append((
             step.weighed.outcome.setup.name,
@@ -238,13 +237,13 @@ def ladder(said: Advice) -> Cells:
     return rows
 
 
-def worlds(said: Advice) -> Cells:
+def worlds(advice: Advice) -> Cells:
     """Hours down a year in each world, all of the same seeds."""
-    names = list(said.decision.outcomes[0].worlds)
+    names = list(advice.decision.outcomes[0].worlds)
     rows: list[Sequence[str]] = [("down a year if", *names)]
-    terms = (said.terms._replace(world=name) for name in names)
-    columns = [weigh(said.decision, varied, range(FEW)) for varied in terms]
-    for number, each in enumerate(said.weighed):
+    terms = (advice.terms._replace(world=name) for name in names)
+    columns = [weigh(advice.decision, varied, range(FEW)) for varied in terms]
+    for number, each in enumerate(advice.weighed):
         cells = [_hours(column[number].year.down_h) for column in columns]
         rows.append((each.outcome.setup.name, *cells))
     return rows
@@ -258,10 +257,10 @@ def _hours(hours: float) -> str:
 Block = str | Cells  # a paragraph, a heading that begins with `## `, or a table
 
 
-def _blocks(said: Advice) -> Iterator[Block]:
-    each_h, now = said.decision.rates.follow_up / 3600.0, said.weighed[0].year
-    yield sureness(said)
-    yield table(said)
+def _blocks(advice: Advice) -> Iterator[Block]:
+    each_h, now = advice.decision.rates.follow_up / 3600.0, advice.weighed[0].year
+    yield sureness(advice)
+    yield table(advice)
     yield (
         "Means; 9 of 10 drawn years lie in the range. Work: people's hours a year, in incidents, "
         f"after them ({each_h:g} h each for the post-mortem and its repairs: "
@@ -270,31 +269,31 @@ def _blocks(said: Advice) -> Iterator[Block]:
         f"{PAID_OFF:.0f} months, and what is lost as far as told. * the answer."
     )
     yield "## By what an hour down costs you"
-    yield prices(said)
-    if said.steps:
+    yield prices(advice)
+    if advice.steps:
         yield "## What first"
-        yield ladder(said)
+        yield ladder(advice)
     yield "## Where Kubernetes begins to pay"
-    yield from paying(said)
+    yield from paying(advice)
     yield "## If the assumptions are wrong"
-    yield worlds(said)
-    if (size := seeds(said.decision)) > FEW:
+    yield worlds(advice)
+    if (size := seeds(advice.decision)) > FEW:
         first = "the first seed" if FEW == 1 else f"the first {FEW} seeds"
         yield f"All columns are of {first} alone, to be compared; the first table is of all {size}."
     yield "## What only you know"
-    yield from unknown(said)
-    for line in said.decision.left_out:
+    yield from unknown(advice)
+    for line in advice.decision.left_out:
         yield f"Not replayed: {line}"
 
 
-def text(said: Advice) -> str:
-    return "\n".join(_text_lines(said)) + "\n"
+def text(advice: Advice) -> str:
+    return "\n".join(_text_lines(advice)) + "\n"
 
 
-def _text_lines(said: Advice) -> Iterator[str]:
-    yield from wrap(sentence(said), WIDTH)
+def _text_lines(advice: Advice) -> Iterator[str]:
+    yield from wrap(sentence(advice), WIDTH)
     below_table = False
-    for block in _blocks(said):
+    for block in _blocks(advice):
         if isinstance(block, str):
             if below_table or block.startswith("## "):
                 yield ""
@@ -304,18 +303,18 @@ def _text_lines(said: Advice) -> Iterator[str]:
         below_table = not isinstance(block, str)
 
 
-def markdown(said: Advice) -> str:
-    lines = [f"# {sentence(said)}", ""]
-    for block in _blocks(said):
+def markdown(advice: Advice) -> str:
+    lines = [f"# {sentence(advice)}", ""]
+    for block in _blocks(advice):
         lines += [block, ""] if isinstance(block, str) else [*markdown_table(block), ""]
     return "\n".join(lines)
 
 
-def html(said: Advice) -> str:
+def html(advice: Advice) -> str:
     """One offline file."""
-    title = escape(sentence(said))
+    title = escape(sentence(advice))
     parts = [f"<h1>{title}</h1>"]
-    for number, block in enumerate(_blocks(said)):
+    for number, block in enumerate(_blocks(advice)):
         if not isinstance(block, str):
             parts.append(f"<div><table>{''.join(_html_rows(block))}</table></div>")
         elif block.startswith("## "):
@@ -323,7 +322,7 @@ def html(said: Advice) -> str:
         else:
             parts.append(f"<p>{escape(block)}</p>")
         if number == 0 and drawable():
-            drawing = base64.b64encode(_png(said)).decode()
+            drawing = base64.b64encode(_png(advice)).decode()
             alt = "Downtime and money of each set-up; the table below has the numbers"
             parts.append(f'<img alt="{alt}" src="data:image/png;base64,{drawing}">')
     return (
@@ -340,16 +339,16 @@ def _html_rows(rows: Cells) -> Iterator[str]:
         yield f"<tr>{''.join(cells)}"
 
 
-def record(said: Advice) -> dict[str, Any]:
+def record(advice: Advice) -> dict[str, Any]:
     return {
-        "verdict": sentence(said),
-        "choice": said.choice._asdict(),
-        "confidence": said.sure,
+        "verdict": sentence(advice),
+        "choice": advice.choice._asdict(),
+        "confidence": advice.sure,
         "hangs_on": [
-            {"if": hinge.says, "then": hinge.choice._asdict()} for hinge in said.hinges
+            {"if": hinge.says, "then": hinge.choice._asdict()} for hinge in advice.hinges
         ],
-        "terms": said.terms._asdict(),
-        "seeds": seeds(said.decision),
+        "terms": advice.terms._asdict(),
+        "seeds": seeds(advice.decision),
         "setups": [
             {
                 "name": each.outcome.setup.name, "platform": each.outcome.setup.platform,
@@ -357,30 +356,27 @@ def record(said: Advice) -> dict[str, Any]:
                 "years": {name: list(span) for name, span in years.items()},
                 "usd_month": {**each.money._asdict(), "total": each.money.total},
             }
-            for each, years in zip(said.weighed, said.ranges, strict=True)
+            for each, years in zip(advice.weighed, advice.ranges, strict=True)
         ],
         "by_price": [
             {"down_hour": price, "setup": each.outcome.setup.name}
-            for price, each, _ in said.thresholds
+            for price, each, _ in advice.thresholds
         ],
-        "break_even": [each._asdict() for each in said.break_even],
-        "asks": unknown(said),
-        "left_out": list(said.decision.left_out),
+        "break_even": [each._asdict() for each in advice.break_even],
+        "asks": unknown(advice),
+        "left_out": list(advice.decision.left_out),
     }  # fmt: skip
 
 
-def _draw(said: Advice, path: Path) -> None:
-    path.write_bytes(_png(said))
-
-
-def _png(said: Advice) -> bytes:
+def _png(advice: Advice) -> bytes:
     from sim.study.decision.pictures import setups  # noqa: PLC0415 - loads matplotlib
 
     out = BytesIO()
-    setups(said.weighed, said.ranges, sentence(said)).savefig(out, format="png", dpi=110)
+    setups(advice).savefig(out, format="png")
     return out.getvalue()
 
 
 PAGE: StudyPage[Advice] = StudyPage(
-    "decision", text, markdown, record, others={"decision.html": html}, draw=_draw
-)
+    "decision", text, markdown, record, others={"decision.html": html},
+    picture="sim.study.decision.pictures:setups",
+)  # fmt: skip

@@ -10,7 +10,7 @@ from math import prod
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sim.schema.fields import InputError, Issue
+from sim.schema.fields import InputError, Issue, refuse_all
 from sim.schema.scenario_checks import scenario_issues
 from sim.schema.text.document import Document, parse_value, read_yaml
 from sim.schema.text.files import read_text
@@ -103,9 +103,7 @@ def cases_at(planned: Plan, point: Mapping[str, Any], field: str) -> tuple[Case,
     try:
         cases = plan(ask, planned.cases[0]).cases
         scenario, stack = cases[0].scenario, cases[0].stack  # which nobody has checked together yet
-        issues = list(scenario_issues(scenario, stack, Document(field)))
-        if issues:
-            raise InputError(issues=issues)
+        refuse_all(scenario_issues(scenario, stack, Document(field)))
         return cases
     except InputError as error:
         raise InputError(issues=[_of(issue, field) for issue in error.issues]) from None

@@ -7,12 +7,10 @@ from statistics import fmean
 from typing import NamedTuple
 
 from sim.results.counterfactual import gain
-from sim.results.expectations import KNOWN, measured
+from sim.results.expectations import measured
 from sim.results.figures import Unit, figure_at
 from sim.results.intervals import bounds
-from sim.results.summary import Replication
-from sim.schema.fields import InputError
-from sim.schema.text.validation import closest
+from sim.results.summary import Replication, possible
 
 MORE_IS_BETTER = ("availability", "requests.succeeded", "jobs.done")
 NEITHER = ("requests.arrived", "jobs.enqueued", "requests.in_flight", "connections.limit")
@@ -27,15 +25,6 @@ class Estimate(NamedTuple):
     high: float
 
 
-def metric_named(name: str, field: str = "--metric") -> str:
-    """One that there is. Raises `InputError`."""
-    if name not in KNOWN:
-        near = closest(name, KNOWN)
-        expected = "a figure of summary.json, such as downtime_s"
-        raise InputError(field=field, found=repr(name), expected=expected, nearest=near)
-    return name
-
-
 def values(replications: Sequence[Replication], metric: str) -> list[float]:
     """Seed by seed; empty if one of them lacks the figure."""
     column = [measured(done.figures, metric) for done in replications]
@@ -48,9 +37,7 @@ def estimate(replications: Sequence[Replication], metric: str) -> Estimate | Non
     column = values(replications, metric)
     if not column:
         return None
-    low, high = bounds(column)
-    top = 1.0 if figure_at(metric).unit is Unit.SHARE else high
-    return Estimate(fmean(column), max(0.0, low), min(high, top))
+    return Estimate(fmean(column), *possible(figure_at(metric), bounds(column)))
 
 
 def sign(metric: str) -> int:

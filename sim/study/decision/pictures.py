@@ -4,20 +4,31 @@ slide each."""
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from sim.report import colours
-from sim.report.plots.canvas import BLUE, GREEN, GREY, INK, ORANGE, SKY, VERMILLION, Slide, tidy
+from sim.report.plots.canvas import (
+    BLUE,
+    GREEN,
+    GREY,
+    INK,
+    ORANGE,
+    SKY,
+    VERMILLION,
+    Slide,
+    bare,
+    tidy,
+    titled,
+)
 from sim.report.text import words
 from sim.study.ask import setting_text
+from sim.study.decision.decision_text import Advice, sentence
 from sim.study.decision.merit import Estimate, estimate
-from sim.study.decision.sensitivity import Tornado
-from sim.study.decision.sweep import Sweep, SweepPoint
-from sim.study.decision.worth import Weighed
+from sim.study.decision.sensitivity import Tornado, finding
+from sim.study.decision.sweep import Sweep, SweepPoint, findings
 
 MONEY = (
     ("machines", BLUE),
@@ -28,9 +39,9 @@ MONEY = (
 )
 
 
-def page(finding: str, below: str) -> Figure:
+def page(finding: str, below: str, **options: float) -> Figure:
     """An empty slide with its finding on top."""
-    figure = Slide()
+    figure = Slide(**options)
     lines = textwrap.wrap(finding, 110)[:2]
     size = 20.0 if len(finding) < 72 else 13.0
     figure.text(0.05, 0.94, "\n".join(lines), size=size, weight="bold", color=INK, va="center")
@@ -38,12 +49,18 @@ def page(finding: str, below: str) -> Figure:
     return figure
 
 
-def curve(sweep: Sweep, finding: str) -> Figure:
+def knobs(sweep: Sweep) -> Figure:
+    """Of one knob a curve, of two a heat map."""
+    return (curve if len(sweep.space) == 1 else heat_map)(sweep)
+
+
+def curve(sweep: Sweep) -> Figure:
     """The first figure over one knob: a line a platform with its band, the knee ringed."""
     (knob,) = sweep.space
     metric = sweep.metrics[0]
     band = words.kind_of_bounds(sweep.seeds, "seeds")
-    figure = page(finding, f"{sweep.planned.name} · {metric} over {knob.path}, band: {band}")
+    below = f"{sweep.planned.name} · {metric} over {knob.path}, band: {band}"
+    figure = page(findings(sweep)[0], below)
     axes = figure.add_axes((0.09, 0.12, 0.74, 0.70))
     places = {_words(value): x for x, value in enumerate(knob.values)}
     names = [name for name in sweep.planned.platforms if sweep.of(name)]
@@ -73,12 +90,12 @@ def curve(sweep: Sweep, finding: str) -> Figure:
     return figure
 
 
-def heat_map(sweep: Sweep, finding: str) -> Figure:
+def heat_map(sweep: Sweep) -> Figure:
     """The first figure over two knobs: a panel a platform, darker is more."""
     down, across = sweep.space
     metric = sweep.metrics[0]
     below = f"{sweep.planned.name} · {metric}: {down.path} down, {across.path} across"
-    figure = page(finding, below)
+    figure = page(findings(sweep)[0], below)
     names = [name for name in sweep.planned.platforms if sweep.of(name)]
     width = 0.90 / max(1, len(names))
     for k, name in enumerate(names):
@@ -104,33 +121,32 @@ def heat_map(sweep: Sweep, finding: str) -> Figure:
             axes.text(x, y, told, ha="center", va="center", size=9, color=colour)
         axes.set_xticks(range(len(columns)), columns, size=9)
         axes.set_yticks(range(len(rows)), rows, size=9)
-        axes.set_title(words.platform(name), loc="left", size=12, weight="bold", color=INK)
+        titled(axes, words.platform(name))
     return figure
 
 
-def tornado(found: Tornado, finding: str) -> Figure:
+def tornado(study: Tornado) -> Figure:
     """The numbers that move the figure most: a row each, a bar a platform from low to high."""
-    metric, most = found.metric, 14
-    below = f"{found.planned.name} · {metric} with each number at half and double, one at a time"
-    figure = page(finding, below)
-    names = list(found.base)
+    metric, most = study.metric, 14
+    below = f"{study.planned.name} · {metric} with each number at half and double, one at a time"
+    figure = page(finding(study), below)
+    names = list(study.base)
     width = 0.70 / len(names)
-    bars = found.bars[:most]
+    bars = study.bars[:most]
     for k, name in enumerate(names):
         axes = figure.add_axes((0.28 + k * width, 0.07, width * 0.9, 0.73))
-        base = estimate(found.base[name], metric)
+        base = estimate(study.base[name], metric)
         middle = 0.0 if base is None else base.mean
         for y, bar in enumerate(bars):
             for end, colour in ((0, SKY), (1, ORANGE)):
-                value = found.at(bar, end, name)
+                value = study.at(bar, end, name)
                 if value is not None:
                     axes.barh(y, value.mean - middle, 0.62, middle, color=colour)
         axes.axvline(middle, color=INK, linewidth=1)
         axes.set_yticks(range(len(bars)), [bar.name for bar in bars] if k == 0 else [], size=9)
         axes.set_ylim(max(len(bars), 1) - 0.4, -0.6)
-        axes.set_title(words.platform(name), loc="left", size=12, weight="bold", color=INK)
-        axes.spines[["top", "right", "left"]].set_visible(False)
-        axes.tick_params(axis="both", length=0, colors=GREY)
+        titled(axes, words.platform(name))
+        bare(axes)
         axes.locator_params(axis="x", nbins=4)
         axes.xaxis.set_major_formatter(lambda value, _: words.figure(metric, value))
     for x, word, colour in ((0.28, "half, or low", SKY), (0.42, "double, or high", ORANGE)):
@@ -138,18 +154,15 @@ def tornado(found: Tornado, finding: str) -> Figure:
     return figure
 
 
-def setups(
-    weighed: Sequence[Weighed], ranges: Sequence[Mapping[str, tuple[float, float]]], finding: str
-) -> Figure:
+def setups(advice: Advice) -> Figure:
     """Left: hours down a year, the line is what 9 of 10 years have. Right: dollars a month."""
-    figure = page(
-        finding, "Left: hours down a year, 9 of 10 years on the line. Right: USD a month."
-    )
+    below = "Left: hours down a year, 9 of 10 years on the line. Right: USD a month."
+    figure, weighed = page(sentence(advice), below, dpi=110), advice.weighed
     left, right = (
         figure.add_axes((0.20, 0.09, 0.36, 0.74)),
         figure.add_axes((0.61, 0.09, 0.36, 0.74)),
     )
-    for y, (each, years) in enumerate(zip(weighed, ranges, strict=True)):
+    for y, (each, years) in enumerate(zip(weighed, advice.ranges, strict=True)):
         low, high = years["down_h"]
         left.barh(y, each.year.down_h, 0.6, color=VERMILLION, alpha=0.8)
         left.plot([low, high], [y, y], color=INK, linewidth=1.5)
@@ -166,8 +179,7 @@ def setups(
     for axes in (left, right):
         axes.set_ylim(len(weighed) - 0.4, -0.6)
         axes.set_xlim(right=1.25 * axes.get_xlim()[1])
-        axes.spines[["top", "right", "left"]].set_visible(False)
-        axes.tick_params(axis="both", length=0, colors=GREY)
+        bare(axes)
     for i, (part, colour) in enumerate(MONEY):
         x = 0.61 + i * 0.36 / len(MONEY)  # all of them below the plot
         figure.text(x, 0.025, f"\u25a0 {part}", size=10, color=colour)

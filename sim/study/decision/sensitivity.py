@@ -16,15 +16,21 @@ from typing import Any, NamedTuple
 
 from sim.constants.catalogue import of_choices, of_services, walk
 from sim.constants.facts import Setting
+from sim.report.study_page import Lay, StudyPage, spoken, titled
+from sim.report.text import words
+from sim.report.text.columns import Cells
+from sim.results.expectations import figure_named
 from sim.results.figures import total
+from sim.results.measurements import Unknowns
 from sim.results.summary import Replication
 from sim.schema.fields import LawSpec, Line, Record
 from sim.schema.text.validation import read_file
 from sim.simulation.case import Case
-from sim.study.ask import Ask
+from sim.study.ask import Ask, setting_text
 from sim.study.batch import Batch, BatchSample, Runner
 from sim.study.causes import changed, differs, expanded, standing_at
-from sim.study.decision.merit import Estimate, estimate, least, metric_named, sign
+from sim.study.decision.merit import Estimate, estimate, least, sign
+from sim.study.decision.sweep import cell
 from sim.study.plan import Plan, plan
 
 FILE = Path(__file__).with_name("assumptions.yaml")
@@ -54,24 +60,18 @@ def assumptions() -> tuple[Assumption, ...]:
     return tuple(read_file(Assumptions, FILE, FILE.name).assumptions)
 
 
+Runs = Mapping[str, tuple[Replication, ...]]  # of each platform
+
+
 class Doubt(NamedTuple):
-    """A number that nobody knows, on one platform: what to set for its two ends."""
+    """A number that nobody knows: what to set for its two ends, and what ran there."""
 
     name: str
     says: str
     now: str
     ends: tuple[dict[str, Any], dict[str, Any]]  # settings; empty: there is no such end
     after: str = ""
-
-
-class Swing(NamedTuple):
-    """A number of the tornado: the runs at its two ends on each platform."""
-
-    name: str
-    says: str
-    now: str
-    ends: tuple[dict[str, Any], dict[str, Any]]
-    runs: tuple[dict[str, tuple[Replication, ...]], dict[str, tuple[Replication, ...]]]
+    runs: tuple[Runs, Runs] = ({}, {})
 
 
 class Verdict(NamedTuple):
@@ -82,20 +82,20 @@ class Verdict(NamedTuple):
 
 
 class Tornado(NamedTuple):
-    """All numbers that act, the widest first."""
+    """A study, checked; once run also all numbers that act, the widest first."""
 
     planned: Plan
     metric: str
-    base: Mapping[str, tuple[Replication, ...]]
-    bars: tuple[Swing, ...]
-    idle: tuple[str, ...]  # names of those that change nothing here
-    interrupted: bool
+    base: Runs = {}
+    bars: tuple[Doubt, ...] = ()
+    idle: tuple[str, ...] = ()  # names of those that change nothing here
+    interrupted: bool = False
 
     @property
     def verdict(self) -> Verdict:
         return verdict(self.base, self.metric)
 
-    def flips(self) -> list[tuple[Swing, int, Verdict]]:
+    def flips(self) -> list[tuple[Doubt, int, Verdict]]:
         """Ends at which the verdict is another one."""
         return [
             (bar, end, found)
@@ -104,7 +104,7 @@ class Tornado(NamedTuple):
             if bar.runs[end] and (found := verdict(bar.runs[end], self.metric)) != self.verdict
         ]
 
-    def at(self, bar: Swing, end: int, platform: str) -> Estimate | None:
+    def at(self, bar: Doubt, end: int, platform: str) -> Estimate | None:
         return estimate(bar.runs[end].get(platform, ()), self.metric) if bar.runs[end] else None
 
 
@@ -129,13 +129,13 @@ def doubts(case: Case) -> list[Doubt]:
 
 def _chosen(case: Case) -> Iterator[Setting]:
     root = case.platform.partition("-")[0]
-    found = (
+    settings = (
         *walk(case.scenario, "scenario"),
         *of_choices(case.choices, root),
         *walk(case.stack.operator, "stack.operator"),
         *of_services(case.stack, case.choices),
     )
-    for setting in found:
+    for setting in settings:
         if setting.path and setting.fact.source.startswith("chosen"):
             yield setting
 
@@ -185,13 +185,6 @@ def _words(value: Any) -> str:
 
 
 # ---- running ----
-class SensitivityRuns(NamedTuple):
-    """A study, checked; what is run at the ends depends on how it ends as it is."""
-
-    planned: Plan
-    metric: str
-
-
 class _Way(NamedTuple):
     """A platform's case at an end of a number."""
 
@@ -200,20 +193,21 @@ class _Way(NamedTuple):
     case: Case
 
 
-def prepare(ask: Ask, metric: str = METRIC) -> SensitivityRuns:
+def prepare(ask: Ask, metric: str = METRIC) -> Tornado:
     """Read and check everything. `ask.reps` of 0: as many seeds as the size of a run allows, which
     the plan alone decides. Raises `InputError`."""
     planned = plan(replace(ask, reps=ask.reps or FEW))
     if not ask.reps and max(case.requests for case in planned.cases) > LARGE:
         planned = replace(planned, ask=replace(planned.ask, reps=1))
-    return SensitivityRuns(planned, metric_named(metric))
+    return Tornado(planned, figure_named(metric, "--metric"))
 
 
-def measure(runs: SensitivityRuns, run: Runner = Batch.run) -> Tornado:
+def measure(tornado: Tornado, run: Runner = Batch.run) -> Tornado:
     """As it is on all seeds; each end on the first seed; the ends that act on the others."""
-    planned, metric = runs
+    planned = tornado.planned
     cases, engine, seeds = planned.cases, planned.ask.engine, planned.batch.seeds
-    base = _by_platform(cases, run(Batch(cases, seeds, engine=engine)))
+    as_is = run(Batch(cases, seeds, engine=engine)).replications
+    base = {case.platform: done for case, done in zip(cases, as_is, strict=True) if done}
     numbers = {name: doubts(case) for case in cases if (name := case.platform) in base}
     ways = [way for case in cases if case.platform in base for way in _ways(planned, case, base)]
     first = _run(ways, seeds[:1], engine, run)
@@ -233,21 +227,20 @@ def measure(runs: SensitivityRuns, run: Runner = Batch.run) -> Tornado:
             at.setdefault(key[:2], dict(base))[key[2]] = (*done, *later.get(key, ()))
     every = {doubt.name: doubt for listed in numbers.values() for doubt in listed}
     bars = [
-        Swing(
-            name, doubt.says, doubt.now, doubt.ends, (at.get((name, 0), {}), at.get((name, 1), {}))
-        )
+        doubt._replace(runs=(at.get((name, 0), {}), at.get((name, 1), {})))
         for name, doubt in every.items()
         if name in acts
     ]
-    idle = tuple(name for name in every if name not in acts)
-    bars.sort(key=lambda bar: -_width(bar, base, metric))
-    interrupted = first.interrupted or more.interrupted
-    return Tornado(planned, metric, base, tuple(bars), idle, interrupted)
+    bars.sort(key=lambda bar: -_width(bar, base, tornado.metric))
+    return tornado._replace(
+        base=base,
+        bars=tuple(bars),
+        idle=tuple(name for name in every if name not in acts),
+        interrupted=first.interrupted or more.interrupted,
+    )
 
 
-def _ways(
-    planned: Plan, case: Case, base: Mapping[str, tuple[Replication, ...]]
-) -> Iterator[_Way]:  # fmt: skip
+def _ways(planned: Plan, case: Case, base: Runs) -> Iterator[_Way]:
     for doubt in doubts(case):
         if doubt.after and not any(total(r.figures, doubt.after) for r in base[case.platform]):
             continue
@@ -263,13 +256,6 @@ def _run(ways: Sequence[_Way], seeds: tuple[int, ...], engine: str, run: Runner)
     return run(Batch(tuple(way.case for way in ways), seeds, engine=engine))
 
 
-def _by_platform(
-    cases: Sequence[Case], sample: BatchSample
-) -> dict[str, tuple[Replication, ...]]:  # fmt: skip
-    pairs = zip(cases, sample.replications, strict=True)
-    return {case.platform: done for case, done in pairs if done}
-
-
 def verdict(runs: Mapping[str, Sequence[Replication]], metric: str) -> Verdict:
     side = sign(metric)
     means = {name: known.mean for name in runs if (known := estimate(runs[name], metric))}
@@ -279,7 +265,7 @@ def verdict(runs: Mapping[str, Sequence[Replication]], metric: str) -> Verdict:
     return Verdict(near, keeps)
 
 
-def _width(bar: Swing, base: Mapping[str, Sequence[Replication]], metric: str) -> float:
+def _width(bar: Doubt, base: Runs, metric: str) -> float:
     """How far apart the ends are from what is, on the platform where that is most."""
     widths = [0.0]
     for name, done in base.items():
@@ -288,3 +274,138 @@ def _width(bar: Swing, base: Mapping[str, Sequence[Replication]], metric: str) -
         means = [each.mean for each in known if each is not None]
         widths.append(max(means, default=0.0) - min(means, default=0.0))
     return max(widths)
+
+
+# ---- in words ----
+SHOWN = 20  # rows on a terminal; the files have all
+ENDS = ("low", "high")
+
+
+def sentence(verdict: Verdict, metric: str) -> str:
+    """`Kubernetes has the best downtime_s, and Kubernetes alone keeps the SLO`."""
+    best = _names(verdict.best)
+    keeps = f"{_names(verdict.keeps)} keep{'s' if len(verdict.keeps) == 1 else ''} the SLO"
+    if not verdict.keeps:
+        keeps = "nobody keeps the SLO"
+    verb = "has" if len(verdict.best) == 1 else "have"
+    return f"{best} {verb} the best {metric}, {keeps}"
+
+
+def finding(tornado: Tornado) -> str:
+    """What flips the verdict, or that nothing does."""
+    flips = tornado.flips()
+    now = sentence(tornado.verdict, tornado.metric)
+    if not flips:
+        tried = len(tornado.bars) + len(tornado.idle)
+        return f"{now}: none of {tried} numbers that nobody knows flips that."
+    first = " or ".join(f"{bar.name} {_end_words(bar, end)}" for bar, end, _ in flips[:2])
+    more = f", and {len(flips) - 2} more" if len(flips) > 2 else ""
+    return f"{now}: that flips with {first}{more}."
+
+
+def _end_words(bar: Doubt, end: int) -> str:
+    values = {words_of(value) for value in bar.ends[end].values()}
+    return f"at {', '.join(sorted(values))} instead of {bar.now}"
+
+
+def words_of(value: Any) -> str:
+    """`6ms` of a law; anything else as it is set."""
+    if isinstance(value, dict) and "mean" in value:
+        return str(value["mean"])
+    return setting_text("", value).removeprefix("=")
+
+
+def table(tornado: Tornado, most: int | None = None) -> Cells:
+    """A row a number, the widest first: what is set, and the figure at both ends."""
+    metric = tornado.metric
+    heads = ["number", "now", "low", "high", *map(words.platform, tornado.base), "flips to"]
+    flips: dict[str, str] = {}
+    for bar, _, verdict in tornado.flips():
+        flips[bar.name] = sentence(verdict, metric)
+    rows: list[Sequence[str]] = [heads]
+    base = [cell(metric, estimate(done, metric)) for done in tornado.base.values()]
+    rows.append(["as it is", "", "", "", *base, ""])
+    for bar in tornado.bars[:most]:
+        ends = [", ".join(sorted({words_of(v) for v in end.values()})) for end in bar.ends]
+        cells = [_between(tornado, bar, name) for name in tornado.base]
+        rows.append([bar.name, bar.now, *ends, *cells, flips.get(bar.name, "")])
+    return rows
+
+
+def _between(tornado: Tornado, bar: Doubt, name: str) -> str:
+    """`0 s .. 49 s`: at the low and at the high end."""
+    ends = [tornado.at(bar, end, name) if bar.runs[end] else None for end in (0, 1)]
+    return " .. ".join(
+        words.NOTHING if value is None else words.figure(tornado.metric, value.mean)
+        for value in ends
+    )
+
+
+def _lines(tornado: Tornado, lay: Lay, most: int | None) -> Iterator[str]:
+    yield finding(tornado)
+    yield ""
+    yield from lay(table(tornado, most))
+    yield ""
+    if most is not None and len(tornado.bars) > most:
+        yield f"... and {len(tornado.bars) - most} more in tornado.md"
+    if tornado.interrupted:
+        yield "Interrupted: this is what was finished."
+    yield note(tornado)
+
+
+def note(tornado: Tornado) -> str:
+    """Over what it was measured, and what makes no difference."""
+    seeds = max(len(done) for done in tornado.base.values())
+    idle = ", ".join(tornado.idle) or "none"
+    return (
+        f"{tornado.metric}, mean of {seeds} seed{'' if seeds == 1 else 's'}, the same for all. "
+        f"No figure of seed {tornado.planned.ask.seed} changes with: {idle}."
+    )
+
+
+def unknowns(tornado: Tornado) -> Unknowns:
+    """For a report beside other things."""
+    cells = tuple(map(tuple, table(tornado, SHOWN)))
+    return Unknowns(finding(tornado), cells, note(tornado))
+
+
+def record(tornado: Tornado) -> dict[str, Any]:
+    return {
+        "scenario": tornado.planned.name,
+        "metric": tornado.metric,
+        "finding": finding(tornado),
+        "verdict": tornado.verdict._asdict(),
+        "numbers": rows(tornado),
+        "idle": list(tornado.idle),
+    }
+
+
+def rows(tornado: Tornado) -> list[dict[str, Any]]:
+    """A record a number, end and platform."""
+    flips = {(bar.name, end): found for bar, end, found in tornado.flips()}
+    table = []
+    for bar in tornado.bars:
+        for end in (0, 1):
+            for name in tornado.base:
+                value = tornado.at(bar, end, name) if bar.runs[end] else None
+                table.append({
+                    "number": bar.name, "says": bar.says, "now": bar.now, "end": ENDS[end],
+                    "set": bar.ends[end], "platform": name,
+                    tornado.metric: None if value is None else value.mean,
+                    "flips": (bar.name, end) in flips,
+                })  # fmt: skip
+    return table
+
+
+def _names(platforms: Sequence[str]) -> str:
+    return " and ".join(words.platform(name) for name in platforms) or "nobody"
+
+
+def _title(tornado: Tornado) -> str:
+    return f"What {tornado.planned.name} hangs on"
+
+
+PAGE: StudyPage[Tornado] = StudyPage(
+    "tornado", spoken(_lines, SHOWN), titled(_title, _lines), record, {"tornado.csv": rows},
+    picture="sim.study.decision.pictures:tornado",
+)  # fmt: skip

@@ -97,22 +97,23 @@ class BreakEven(NamedTuple):
 
 def weigh(decision: Prospects, terms: Terms, which: Sequence[int] = ()) -> list[Weighed]:
     """Each set-up; `which`: the samples, by index, that count (all)."""
-    weighed = []
-    for outcome in decision.outcomes:
-        year = expected(outcome.worlds[terms.world], terms.rates, which, terms.planned)
-        upkeep_h = terms.upkeep * outcome.setup.upkeep / 3600.0
-        migration_h = terms.migration * outcome.setup.work / 3600.0
-        people_h = year.day_h + year.night_h + terms.follow_up * year.follow_up_h
-        lost = terms.down_hour * year.down_h + terms.sale * year.failed
-        money = Money(
-            outcome.month.total,
-            upkeep_h * terms.work_hour,
-            migration_h / PAID_OFF * terms.work_hour,
-            people_h / MONTHS * terms.work_hour,
-            lost / MONTHS,
-        )
-        weighed.append(Weighed(outcome, year, money))
-    return weighed
+    return [weigh_one(outcome, terms, which) for outcome in decision.outcomes]
+
+
+def weigh_one(outcome: Prospect, terms: Terms, which: Sequence[int] = ()) -> Weighed:
+    year = expected(outcome.worlds[terms.world], terms.rates, which, terms.planned)
+    upkeep_h = terms.upkeep * outcome.setup.upkeep / 3600.0
+    migration_h = terms.migration * outcome.setup.work / 3600.0
+    people_h = year.day_h + year.night_h + terms.follow_up * year.follow_up_h
+    lost = terms.down_hour * year.down_h + terms.sale * year.failed
+    money = Money(
+        outcome.month.total,
+        upkeep_h * terms.work_hour,
+        migration_h / PAID_OFF * terms.work_hour,
+        people_h / MONTHS * terms.work_hour,
+        lost / MONTHS,
+    )
+    return Weighed(outcome, year, money)
 
 
 def choose(weighed: Sequence[Weighed], terms: Terms) -> Choice:
@@ -128,7 +129,7 @@ def choose(weighed: Sequence[Weighed], terms: Terms) -> Choice:
 def confidence(decision: Prospects, terms: Terms) -> float:
     """How often the rule says the same of need and matter, with the seeds drawn anew."""
     size = seeds(decision)
-    said = choose(weigh(decision, terms), terms)
+    answer = choose(weigh(decision, terms), terms)
     same = 0
     for again in range(AGAIN):
         which = [
@@ -136,7 +137,7 @@ def confidence(decision: Prospects, terms: Terms) -> float:
             for i in range(size)
         ]
         drawn = choose(weigh(decision, terms, which), terms)
-        same += (drawn.orchestrator, drawn.matters) == (said.orchestrator, said.matters)
+        same += (drawn.orchestrator, drawn.matters) == (answer.orchestrator, answer.matters)
     return same / AGAIN
 
 
@@ -167,15 +168,15 @@ def variations(terms: Terms, worlds: Iterable[str]) -> Iterator[tuple[str, Terms
 
 def hinges(decision: Prospects, terms: Terms) -> list[Hinge]:
     """Where the choice is another one; first those where the need for an orchestrator is."""
-    said = choose(weigh(decision, terms), terms)
+    answer = choose(weigh(decision, terms), terms)
     seldom = choose(weigh(decision, terms, range(FEW)), terms)  # on the seeds of other worlds
     other = [
         Hinge(says, choice)
         for says, varied in variations(terms, decision.outcomes[0].worlds)
         if (choice := choose(weigh(decision, varied), varied))
-        != (said if varied.world == terms.world else seldom)
+        != (answer if varied.world == terms.world else seldom)
     ]
-    return sorted(other, key=lambda hinge: hinge.choice.orchestrator == said.orchestrator)
+    return sorted(other, key=lambda hinge: hinge.choice.orchestrator == answer.orchestrator)
 
 
 # ---- from which price on ----
@@ -224,14 +225,12 @@ def break_even(decision: Prospects, terms: Terms) -> list[BreakEven]:
     size = seeds(decision)
 
     def price(which: Sequence[int], harm: str) -> float | None:
-        pair = [
-            _one(decision, terms, which, each.outcome.setup.name) for each in (ours, without)
-        ]  # fmt: skip
-        dearer = MONTHS * (pair[0].money.means - pair[1].money.means)
-        less = getattr(pair[1].year, harm) - getattr(pair[0].year, harm)
+        first, second = (weigh_one(each.outcome, terms, which) for each in (ours, without))
+        dearer = MONTHS * (first.money.means - second.money.means)
+        less = getattr(second.year, harm) - getattr(first.year, harm)
         return max(0.0, dearer / less) if less > 0.0 else None
 
-    found = []
+    prices = []
     for says, harm in (("an hour down costs", "down_h"), ("a lost request costs", "failed")):
         each = [price([k], harm) for k in range(size)]
         known = [value for value in each if value is not None]
@@ -239,27 +238,21 @@ def break_even(decision: Prospects, terms: Terms) -> list[BreakEven]:
         if len(known) == len(each) > 1:
             low, high = bounds(known)
             low = max(0.0, low)
-        found.append(BreakEven(says, price((), harm), low, high))
-    return [*found, _deploys(decision, terms, ours, without)]
+        prices.append(BreakEven(says, price((), harm), low, high))
+    return [*prices, _deploys(terms, ours, without)]
 
 
-def _deploys(decision: Prospects, terms: Terms, ours: Weighed, without: Weighed) -> BreakEven:
+def _deploys(terms: Terms, ours: Weighed, without: Weighed) -> BreakEven:
     """How many times as often planned work comes where both cost the same (money is linear)."""
 
     def dearer(planned: float) -> float:
         varied = terms._replace(planned=planned)
-        first, second = (
-            _one(decision, varied, (), each.outcome.setup.name) for each in (ours, without)
-        )
+        first, second = (weigh_one(each.outcome, varied) for each in (ours, without))
         return first.money.total - second.money.total
 
     never, now = dearer(0.0), dearer(1.0)
     times = max(0.0, never / (never - now)) if now < never else None
     return BreakEven(DEPLOYS, times, None, None)
-
-
-def _one(decision: Prospects, terms: Terms, which: Sequence[int], name: str) -> Weighed:
-    return next(w for w in weigh(decision, terms, which) if w.outcome.setup.name == name)
 
 
 class Improvement(NamedTuple):

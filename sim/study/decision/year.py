@@ -61,7 +61,7 @@ def expected(
 
 def drawn(year: Sequence[Recurrence], seed: int, years: int = YEARS) -> list[Harms]:
     """So many years, one after the other."""
-    found = []
+    lived = []
     for number in range(years):
         parts = []
         for stream in year:
@@ -70,8 +70,8 @@ def drawn(year: Sequence[Recurrence], seed: int, years: int = YEARS) -> list[Har
             for i in range(count):
                 u = draws.u(seed, name, number * 2**20 + i + 1)
                 parts.append((1.0, stream.samples[int(u * len(stream.samples))]))
-        found.append(weighed(parts) if parts else Harms())
-    return found
+        lived.append(weighed(parts) if parts else Harms())
+    return lived
 
 
 def ranges(years: Sequence[Harms]) -> Mapping[str, tuple[float, float]]:

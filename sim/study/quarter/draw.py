@@ -11,41 +11,24 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
-from sim import __version__
 from sim.dataplane import draws
 from sim.library.adaptation import adapted
 from sim.results.figures import total
 from sim.results.summary import Replication
-from sim.schema.fields import InputError
+from sim.schema.fields import InputError, why_not
 from sim.schema.scenario import Event
-from sim.schema.stack import Stack
 from sim.simulation.case import Case
 from sim.study.ask import DEFAULT_SEED, Ask
 from sim.study.batch import Batch, Runner
 from sim.study.plan import Plan, plan
 from sim.study.quarter.rates import IncidentKind, Rates, load_rates
-from sim.study.quarter.tally import MEASURES, Quarter, Replayed
+from sim.study.quarter.tally import MEASURES, Drawn, Incident, Quarter, Replayed
 
 PLATFORMS = ("compose", "kubernetes")
 OFFICE = (9.0, 17.0)  # planned work is done between these hours
 MOST = 10_000  # incidents of one kind: more is a mistyped rate
-
-
-class Incident(NamedTuple):
-    """One thing that happens in the quarter."""
-
-    kind: str
-    scenario: str
-    at_s: float  # from the beginning of the quarter
-    seed: int
-    which: float = 0.0  # 0..1: which of the servers, where it happens to one
-
-    @property
-    def hour(self) -> float:
-        """Hours since midnight."""
-        return self.at_s / 3600.0 % 24.0
 
 
 # ---- rules ----
@@ -109,41 +92,13 @@ def draw(rates: Rates, servers: int, seed: int) -> list[Incident]:
 
 
 # ---- running ----
-class Drawn(NamedTuple):
-    """One incident on one platform, ready to run."""
-
-    case: Case
-    quarter: int  # its seed
-    incident: Incident
-    kind: IncidentKind
-    night: bool
-    watched_s: float  # whoever deploys watches so long
-
-
-class QuarterRuns(NamedTuple):
-    """All runs of the quarters, platform by platform."""
-
-    rates: Rates
-    platforms: tuple[str, ...]
-    seed: int
-    reps: int
-    runs: list[Drawn]
-    left_out: tuple[str, ...] = ()  # a line for each kind that the stack cannot have
-
-    @property
-    def batch(self) -> Batch:
-        """Each incident with a seed of its own."""
-        cases = tuple(each.case for each in self.runs)
-        return Batch(cases, tuple(each.incident.seed for each in self.runs), paired=True)
-
-
 def prepare(
     platforms: Sequence[str] = PLATFORMS,
     seed: int = DEFAULT_SEED,
     reps: int = 1,
     rates: Rates | None = None,
     settings: Mapping[str, Any] | Sequence[str] = (),
-) -> QuarterRuns:
+) -> Quarter:
     """Draw the quarters (seeds `seed`, `seed` + 1, ...) and check everything. All of it happens on
     the stack of the first kind; what that cannot have (a third party where nobody is asked) is left
     out. Raises `InputError`."""
@@ -154,7 +109,8 @@ def prepare(
         for k, kind in enumerate(rates.kinds)
     }
     first = every[rates.kinds[0].scenario]
-    unfit = {name: line for name, own in every.items() if (line := _unfit(own, first.stack))}
+    fits = {name: partial(adapted, own.scenario, first.stack) for name, own in every.items()}
+    unfit = {name: line for name, attempt in fits.items() if (line := why_not(attempt))}
     plans = {name: own for name, own in every.items() if name not in unfit}
     left_out = [f"{k.name}: {unfit[k.scenario]}" for k in rates.kinds if k.scenario in unfit]
     runs = []
@@ -167,29 +123,17 @@ def prepare(
                     runs.append(_drawn(case, quarter_seed, incident, kind))
     own = [kind for kind in rates.kinds if kind.scenario in plans]
     happens = rates.model_copy(update={"kinds": own})
-    return QuarterRuns(happens, first.platforms, seed, reps, runs, tuple(left_out))
+    return Quarter(happens, first.platforms, seed, reps, tuple(runs), tuple(left_out))
 
 
 def _drawn(case: Case, quarter_seed: int, incident: Incident, kind: IncidentKind) -> Drawn:
-    from sim.control.people.human import is_night  # noqa: PLC0415 - simpy loads with it
-
     operator = case.stack.operator
-    night = operator.night
     deploys = [event for event in case.scenario.events if event.deploy is not None]
     return Drawn(
         at_hour(case, incident), quarter_seed, incident, kind,
-        night is not None and is_night(incident.at_s, night.begins, night.ends),
+        operator.night_at(incident.at_s) is not None,
         len(deploys) * operator.habits.deploy_watch,
     )  # fmt: skip
-
-
-def _unfit(planned: Plan, stack: Stack) -> str:
-    """Why it cannot happen on the stack; empty if it can."""
-    try:
-        adapted(planned.scenario, stack)
-    except InputError as error:
-        return str(error.issues[0])
-    return ""
 
 
 def _planned(k: int, ask: Ask) -> Plan:
@@ -221,25 +165,16 @@ def _struck(event: Event, server: int) -> Event:
     return event.model_copy(update={"server_crash": crash})
 
 
-def measure(runs: QuarterRuns, run: Runner = Batch.run) -> Quarter:
+def measure(quarter: Quarter, run: Runner = Batch.run) -> Quarter:
     """Replay everything; `run`: how. On Ctrl-C returns what was finished, with `interrupted` set;
     raises KeyboardInterrupt if that is nothing."""
-    sample = run(runs.batch)
-    names = [each.case.platform for each in runs.runs]
-    return Quarter(
-        rates=runs.rates,
-        platforms=runs.platforms,
-        seed=runs.seed,
-        reps=runs.reps,
-        drawn={name: names.count(name) for name in runs.platforms},
-        incidents=tuple(
-            _replayed(each, done, runs.rates)
-            for each, finished in zip(runs.runs, sample.replications, strict=True)
-            for done in finished
-        ),
-        interrupted=sample.interrupted,
-        version=__version__,
+    sample = run(quarter.batch)
+    incidents = tuple(
+        _replayed(each, done, quarter.rates)
+        for each, finished in zip(quarter.runs, sample.replications, strict=True)
+        for done in finished
     )
+    return quarter._replace(incidents=incidents, interrupted=sample.interrupted)
 
 
 def quarter(

@@ -7,7 +7,7 @@ import textwrap
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from sim.report.plots.canvas import BLUE, GREY, INK, ORANGE, SKY, Slide
+from sim.report.plots.canvas import BLUE, GREY, INK, ORANGE, SKY, Slide, titled
 from sim.report.text import words
 from sim.study.quarter.tally import CLAIM, Quarter
 from sim.study.quarter.text import finding, percent, setting
@@ -36,13 +36,7 @@ def _minutes(axes: Axes, quarter: Quarter) -> None:
     cells = {(k, p): quarter.tally(p, k).minutes for k in kinds for p in quarter.platforms}
     top = max([*cells.values(), 1e-9])
     first, width = 0.30, 0.70 / len(quarter.platforms)
-    axes.set_title(
-        "Minutes of hands-on work a quarter (how many came)",
-        loc="left",
-        size=12.5,
-        weight="bold",
-        color=INK,
-    )
+    titled(axes, "Minutes of hands-on work a quarter (how many came)", 12.5)
     size = 10.5 if len(quarter.platforms) <= WIDE else 8.0
     for x, name in enumerate(quarter.platforms):
         title = "\n".join(textwrap.wrap(words.platform(name), 11))
@@ -80,14 +74,7 @@ def _shares(axes: Axes, quarter: Quarter) -> None:
     axes.axvline(CLAIM, color=INK, linewidth=1.0, linestyle=(0, (4, 3)))
     axes.text(CLAIM, 1.01, "the article: 80 %", size=10.5, color=INK, ha="center",
               transform=axes.get_xaxis_transform())  # fmt: skip
-    axes.set_title(
-        "Share of one person's working time",
-        loc="left",
-        size=12.5,
-        weight="bold",
-        color=INK,
-        pad=26,
-    )
+    titled(axes, "Share of one person's working time", 12.5, pad=26)
     axes.set_xlim(0, max([1.0, *(end * 1.1 for end in ends)]))
     axes.set_ylim(max(len(whole), 1) - 0.5, -0.75)
     axes.set_yticks([])

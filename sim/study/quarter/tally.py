@@ -6,11 +6,14 @@ Left out, because no run can show it: see `LEFT_OUT`. So this is a floor of toil
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from sim import __version__
 from sim.results.intervals import bounds, kind
-from sim.study.quarter.rates import Rates
+from sim.simulation.case import Case
+from sim.study.batch import Batch
+from sim.study.quarter.rates import IncidentKind, Rates
 
 CLAIM = 0.80  # the article: 80 % of the time goes into managing infrastructure
 SAYS = "80 % of the time goes into managing infrastructure, 20 % into features"
@@ -30,6 +33,32 @@ MEASURES = {
     "failed": "requests.failed",
     "jobs_lost": "jobs.lost",
 }
+
+
+class Incident(NamedTuple):
+    """One thing that happens in the quarter."""
+
+    kind: str
+    scenario: str
+    at_s: float  # from the beginning of the quarter
+    seed: int
+    which: float = 0.0  # 0..1: which of the servers, where it happens to one
+
+    @property
+    def hour(self) -> float:
+        """Hours since midnight."""
+        return self.at_s / 3600.0 % 24.0
+
+
+class Drawn(NamedTuple):
+    """One incident on one platform, ready to run."""
+
+    case: Case
+    quarter: int  # its seed
+    incident: Incident
+    kind: IncidentKind
+    night: bool
+    watched_s: float  # whoever deploys watches so long
 
 
 class Replayed(NamedTuple):
@@ -79,23 +108,33 @@ class Spent(NamedTuple):
 
 
 class Quarter(NamedTuple):
-    """One or several quarters, finished or interrupted."""
+    """One or several quarters, drawn and checked; once run also what was replayed of them."""
 
     rates: Rates
     platforms: tuple[str, ...]
     seed: int
     reps: int
-    drawn: Mapping[str, int]  # incidents of each platform, over all quarters
-    incidents: tuple[Replayed, ...]  # those that were replayed
-    interrupted: bool
-    version: str
+    runs: tuple[Drawn, ...]  # platform by platform
+    left_out: tuple[str, ...] = ()  # a line for each kind that the stack cannot have
+    incidents: tuple[Replayed, ...] = ()
+    interrupted: bool = False
+
+    @property
+    def batch(self) -> Batch:
+        """Each incident with a seed of its own."""
+        cases = tuple(each.case for each in self.runs)
+        return Batch(cases, tuple(each.incident.seed for each in self.runs), paired=True)
+
+    def drawn(self, platform: str) -> int:
+        """Incidents over all quarters."""
+        return sum(each.case.platform == platform for each in self.runs)
 
     def of(self, platform: str) -> list[Replayed]:
         return [one for one in self.incidents if one.platform == platform]
 
     def whole(self, platform: str) -> bool:
         """Was all of it replayed?"""
-        return len(self.of(platform)) == self.drawn[platform]
+        return len(self.of(platform)) == self.drawn(platform)
 
     def tally(self, platform: str, kind: str | None = None) -> Totals:
         """What a kind, or all of it, came to: a quarter's mean, or (interrupted) the sum so far."""
@@ -107,12 +146,12 @@ class Quarter(NamedTuple):
 
     def shares(self, platform: str) -> list[float]:
         """The share of each quarter."""
-        found = []
+        shares = []
         for seed in range(self.seed, self.seed + self.reps):
             mine = tally([one for one in self.of(platform) if one.quarter == seed])
             share = spent(mine, self.rates.follow_up).share(self.rates.working_minutes)
-            found.append(share)
-        return found
+            shares.append(share)
+        return shares
 
 
 # ---- rules ----
@@ -170,7 +209,7 @@ def record(quarter: Quarter) -> dict[str, Any]:
     rates = quarter.rates
     verdicts = [verdict(quarter, name) for name in quarter.platforms]
     return {
-        "schema": 2, "version": quarter.version, "seed": quarter.seed, "reps": quarter.reps,
+        "schema": 2, "version": __version__, "seed": quarter.seed, "reps": quarter.reps,
         "interrupted": quarter.interrupted, "weeks": rates.weeks,
         "working_minutes": rates.working_minutes, "follow_up_minutes_each": rates.follow_up / 60.0,
         "rates": [kind.model_dump() for kind in rates.kinds],
@@ -183,7 +222,7 @@ def _platform(quarter: Quarter, name: str) -> dict[str, Any]:
     time = quarter.spent(name)
     several = quarter.whole(name) and quarter.reps > 1
     return {
-        "drawn": quarter.drawn[name],
+        "drawn": quarter.drawn(name),
         "replayed": len(quarter.of(name)),
         "kinds": [
             {"kind": k.name, **quarter.tally(name, k.name)._asdict()} for k in quarter.rates.kinds

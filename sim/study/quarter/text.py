@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
-from textwrap import wrap
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sim.dataplane.arithmetic import added
 from sim.report.study_page import StudyPage
 from sim.report.text import words
-from sim.report.text.columns import markdown_table
+from sim.report.text.columns import folded, markdown_table
 from sim.study.quarter.tally import (
     LEFT_OUT,
     Quarter,
@@ -73,11 +71,11 @@ def table(quarter: Quarter, name: str) -> Rows:
     return rows
 
 
-def _cells(name: str, expected: str, found: Totals) -> tuple[str, ...]:
+def _cells(name: str, expected: str, totals: Totals) -> tuple[str, ...]:
     return (
-        name, expected, number(found.incidents), words.duration(60.0 * found.minutes),
-        number(found.pages), number(found.mistakes), words.duration(found.downtime_s),
-        number(found.followed_up),
+        name, expected, number(totals.incidents), words.duration(60.0 * totals.minutes),
+        number(totals.pages), number(totals.mistakes), words.duration(totals.downtime_s),
+        number(totals.followed_up),
     )  # fmt: skip
 
 
@@ -120,16 +118,16 @@ def _met(those: Sequence[Replayed]) -> str:
 
 def ruling(quarter: Quarter, name: str) -> list[str]:
     """What T1 comes to, which no run decides; or that there is nothing yet."""
-    found = verdict(quarter, name)
-    if found is None:
-        some = f"{len(quarter.of(name))} of {quarter.drawn[name]}"
+    outcome = verdict(quarter, name)
+    if outcome is None:
+        some = f"{len(quarter.of(name))} of {quarter.drawn(name)}"
         return [f"interrupted: {some} replayed, figures are sums of these, and no verdict on T1"]
-    measured = percent(found["measured"])
+    measured = percent(outcome["measured"])
     if quarter.reps > 1:
         low, high = likely(quarter, name)
         said = words.kind_of_bounds(quarter.reps, "quarters")
         measured += f" ({said}: {percent(low)} to {percent(high)})"
-    return [f"T1, no verdict, measured {measured}: {found['says']}", found["because"]]
+    return [f"T1, no verdict, measured {measured}: {outcome['says']}", outcome["because"]]
 
 
 def sources(quarter: Quarter) -> Iterator[str]:
@@ -155,10 +153,10 @@ def text(quarter: Quarter) -> str:
         lines += ["", *(f"  {a:<58}{b:>16}{c:>10}" for a, b, c in budget(quarter, name))]
         lines += ["", "  what nobody had planned"]
         lines += [f"    {line}" for line in hours(quarter, name)]
-        lines += ["", *_wrapped(ruling(quarter, name), "  ", "    ")]
+        lines += ["", *folded(ruling(quarter, name), "  ", "    ")]
     lines += ["", "How often things come, and where that is from"]
-    lines += _wrapped(sources(quarter), "  ", "    ")
-    lines += ["", *_wrapped([f"Not simulated: {LEFT_OUT}."], "", "  ")]
+    lines += folded(sources(quarter), "  ", "    ")
+    lines += ["", *folded([f"Not simulated: {LEFT_OUT}."])]
     return "\n".join(lines) + "\n"
 
 
@@ -168,13 +166,6 @@ def _aligned(rows: Rows) -> Iterator[str]:
         first, *rest = zip(row, widths, strict=True)
         cells = "".join(f"{cell:>{width}}" for cell, width in rest)
         yield f"{first[0]:<{first[1]}}{cells}"
-
-
-def _wrapped(sentences: Iterable[str], first: str, then: str) -> list[str]:
-    lines = []
-    for one in sentences:
-        lines += wrap(one, 98, initial_indent=first, subsequent_indent=then)
-    return lines
 
 
 # ---- files ----
@@ -221,13 +212,7 @@ def when(at_s: float) -> str:
     return f"week {day // 7 + 1} {DAYS[day % 7]} {words.clock(second)[:5]}"
 
 
-def _draw(done: Quarter, path: Path) -> None:
-    from sim.study.quarter.picture import picture  # noqa: PLC0415 - text needs no matplotlib
-
-    picture(done).savefig(path)
-
-
 PAGE: StudyPage[Quarter] = StudyPage(
     "quarter", text, markdown, record, {"quarter.csv": kinds, "incidents.csv": incidents},
-    draw=_draw,
+    picture="sim.study.quarter.picture:picture",
 )  # fmt: skip

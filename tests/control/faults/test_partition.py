@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from sim.control.core.wires import late_s
 from sim.dataplane.codes import Outcome
 from sim.results.run import Run
 from tests.control.outage import replay, rows, when
@@ -24,6 +25,27 @@ def cut(lasts: str = "100s", **sides: Any) -> dict[str, Any]:
 def ended(run: Run) -> list[float]:
     """When replicas of the API did."""
     return [row.t_s for row in rows(run, "exit") if row.subject.startswith("api")]
+
+
+LOST, PASSED = 0.1, 0.9  # draws, where each way loses a half or nothing
+
+
+@pytest.mark.parametrize(
+    ("there", "back", "drawn", "seconds"),
+    [
+        (0.5, 0.5, [PASSED, PASSED, PASSED], 0.0),
+        (0.5, 0.5, [LOST, LOST, PASSED, PASSED, PASSED], 2.0),  # two SYNs, or answers to them
+        (0.5, 0.0, [PASSED, LOST, LOST, PASSED, PASSED], 0.2 + 0.4),  # the question
+        (0.0, 0.5, [PASSED, PASSED, LOST, LOST, LOST, PASSED], 0.2 + 0.4 + 0.8),  # its answer
+        (0.5, 0.5, [LOST] * 5, 5.0),  # nobody waits any longer
+    ],
+)
+def test_a_check_is_late_by_what_it_loses(
+    there: float, back: float, drawn: list[float], seconds: float
+) -> None:
+    left = iter(drawn)
+    assert late_s(there, back, 5.0, lambda: next(left)) == pytest.approx(seconds)
+    assert list(left) == []
 
 
 # ---- the control plane ----

@@ -17,9 +17,9 @@ from sim.constants.facts import (
     RECHECK,
     SSH_RETRY,
 )
-from sim.control.people.human import is_night
 from sim.control.people.monitoring import alarms
 from sim.control.people.runbooks import share, wanted_connections
+from sim.schema.operator import Night, Operator
 from tests.control.outage import replay, rows, when
 
 KILL = {"at": 300, "operator_kill": {"service": "http"}}
@@ -130,11 +130,15 @@ def test_without_monitoring_users_complain() -> None:
     [
         (3, 22, 7, True), (22, 22, 7, True), (21.9, 22, 7, False), (7, 22, 7, False),
         (10, 22, 7, False), (27, 22, 7, True), (2, 1, 5, True), (0.5, 1, 5, False),
-        (5, 5, 5, False),
+        (5, 5, 5, False), (1, 1, 5, True), (5, 1, 5, False), (6.99, 22, 7, True),
+        (24 + 23, 22, 7, True), (12, 0, 24, False),
     ],
 )  # fmt: skip
-def test_is_night(hour: float, begins: float, ends: float, night: bool) -> None:
-    assert is_night(hour * 3600, begins * 3600, ends * 3600) is night
+def test_a_night_has_its_first_moment_and_not_its_last(
+    hour: float, begins: float, ends: float, night: bool
+) -> None:
+    operator = Operator(night=Night(begins=begins * 3600.0, ends=ends * 3600.0))
+    assert (operator.night_at(hour * 3600.0) is not None) is night
 
 
 NIGHT = {"stack.operator.night": {"acknowledge": "400s", "missed_page": "0%", "mistake": "0%"}}

@@ -12,7 +12,7 @@ import pytest
 from sim.control.core.cluster import Container
 from sim.control.people import symptoms
 from sim.control.people.growth import doubled
-from sim.control.people.human import Deployed, Human, is_night
+from sim.control.people.human import Deployed, Human
 from sim.control.people.monitoring import Sighting, Usage, Window, reach, users_fail
 from sim.control.people.runbooks import share, wanted_connections
 from sim.dataplane.tables import ContainerGauge, PlaneGauge
@@ -307,14 +307,3 @@ def test_twice_as_many_or_one_more(
     replicas: int, cores: float, one_uses: float, wanted: int
 ) -> None:
     assert doubled(replicas, cores, one_uses) == wanted
-
-
-@pytest.mark.parametrize(
-    ("hour", "begins", "ends", "night"),
-    [(1, 1, 5, True), (5, 1, 5, False), (4.99, 1, 5, True), (0, 22, 7, True), (6.99, 22, 7, True),
-     (24 + 23, 22, 7, True), (12, 0, 24, False)],
-)  # fmt: skip
-def test_a_night_has_its_first_moment_and_not_its_last(
-    hour: float, begins: float, ends: float, night: bool
-) -> None:
-    assert is_night(hour * 3600, begins * 3600, ends * 3600) is night

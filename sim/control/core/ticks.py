@@ -1,0 +1,77 @@
+"""Loops that look again and again, and the looks that may be left out.
+
+While the world stands still, a look mostly finds what the one before has found. A loop that says so
+(`calm`) goes on at its first look that could find something else: every other loop says so too, the
+data plane makes nothing but checks that pass, and no other wait ends before. Then the loop brings
+what it keeps to where all its looks would have brought it (`left_out`), and the run is, to the last
+bit, the one in which it had looked.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Self
+
+from sim.control.core.clock import Clock, Rank, Wait, priority
+
+
+def never() -> float:
+    """`calm` of a loop whose looks change nothing while the world stands."""
+    return math.inf
+
+
+def keeps_nothing(_: Sequence[float]) -> None:
+    """`left_out` of a loop that remembers no look."""
+
+
+class Ticks:
+    """What such a loop waits for: `for tick in cluster.ticks(...): yield tick`. The ticks come at
+    first_s + k x period_s, or (`chained`) each so long after the loop is done with the one before.
+
+    `calm()`: before this time its looks change nothing that anybody acts on, as long as nothing
+    happens but checks that pass; 0 if the next one may. `left_out(times)`: these were, the latest
+    last. `kept`: so many before something happens are made all the same, since others read them.
+    """
+
+    def __init__(
+        self, clock: Clock, calm_until: Callable[[float], float], period_s: float, rank: Rank,
+        first_s: float, key: int = 0, *, calm: Callable[[], float], chained: bool = False,
+        left_out: Callable[[Sequence[float]], None] = keeps_nothing, kept: int = 0,
+    ) -> None:  # fmt: skip
+        self.clock, self.calm_until, self.period_s = clock, calm_until, period_s
+        self.place, self.first_s, self.chained = priority(rank, key), first_s, chained
+        self.calm, self.left_out, self.kept = calm, left_out, kept
+        self.k, self.due_s = -1, first_s  # of the tick that is waited for, or was the latest
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Wait:
+        self.k, self.due_s = self.k + 1, self.following(self.k, self.clock.now)
+        if self.k > 1:  # before, the clock may round: the next one is more than twice as late
+            self.leave_out()
+        if not self.chained:  # as `Clock.at`
+            now = self.clock.now
+            self.due_s = now + max(0.0, self.due_s - now)
+        tick = Wait(self.clock.env, self.due_s, self.place)
+        tick.quiet = True
+        return tick
+
+    def following(self, k: int, t_s: float) -> float:
+        """The tick after that of number k, which is at t_s; -1: the first one."""
+        if self.chained:
+            return t_s + self.period_s if k >= 0 else self.first_s
+        return self.first_s + (k + 1) * self.period_s
+
+    def leave_out(self) -> None:
+        """Go on at the first tick that could change anything, and those kept before it."""
+        until_s, k, t_s = self.calm_until(self.due_s), self.k, self.due_s
+        times: list[float] = []
+        while t_s < until_s:
+            times.append(t_s)
+            k, t_s = k + 1, self.following(k, t_s)
+        idle = len(times) - self.kept
+        if idle > 0:
+            self.left_out(times[:idle])
+            self.k, self.due_s = self.k + idle, [*times, t_s][idle]

@@ -1,0 +1,95 @@
+"""A replica in the place of a Redis that holds jobs: when, by whom, and which jobs are lost."""
+
+from __future__ import annotations
+
+import pytest
+
+from sim.dataplane.codes import JobLoss
+from tests.control.outage import replay, rows, when
+
+HANG = {"at": 60, "hang": {"service": "redis"}}
+GONE = {"at": 60, "server_crash": {"hosting": "redis", "returns": False}}
+
+
+def outage(*events, lag="0s", horizon_s=300.0, sentinel=None, persistence="none", **rest):
+    standby = {
+        "role": "redis", "restart": "unless-stopped", "boot": "500ms", "memory": {"base": "16Mi"},
+        "persistence": persistence, "follows": {"primary": "redis", "lag": lag},
+    }  # fmt: skip
+    settings = {
+        "stack.services.standby": standby,
+        "stack.services.redis.persistence": persistence,
+        "stack.services.redis.restart": "unless-stopped",
+        "stack.services.http.push.share": "100%",
+        "stack.operator.detect": rest.pop("detect", "24h"),
+        "stack.services.redis.failover": {"by": "sentinel", "fails": "0%"} | (sentinel or {}),
+        **rest.pop("settings", {}),
+    }
+    return replay(*events, settings=settings, horizon_s=horizon_s, rate=4.0, **rest)
+
+
+def lost(run, why: JobLoss) -> int:
+    return run.queues["redis"].causes[why]
+
+
+@pytest.mark.parametrize("platform", ["compose", "kubernetes"])
+@pytest.mark.parametrize("seed", [1, 2])
+def test_half_a_minute_and_a_second(platform, seed):
+    run = outage(HANG, platform=platform, seed=seed)
+    (given_up,), (promoted,) = when(run, "failover"), when(run, "promoted")
+    assert 29.0 <= given_up - 60.0 <= 30.0, "down-after-milliseconds less what a ping is old"
+    assert promoted - given_up == pytest.approx(1.0)
+    assert rows(run, "exit", "redis-1") == [], "Sentinel fences nobody"
+    served = run.recording.requests[int(promoted) + 5 : 290]
+    assert served[:, 1].sum() >= 0.99 * served[:, 0].sum(), "and all is well again"
+
+
+def test_a_crash_is_started_in_place_and_what_nobody_kept_is_lost():
+    workers = {"stack.services.worker.replicas": 0}
+    run = outage({"at": 60, "process_crash": {"service": "redis"}}, settings=workers)
+    assert rows(run, "failover") == []
+    assert 150 <= lost(run, JobLoss.REDIS_WIPED) <= 330, "four a second for a minute"
+
+
+@pytest.mark.parametrize(("lag", "least", "most"), [("0s", 0, 0), ("5s", 8, 35)])
+def test_jobs_that_the_replica_lacks_are_lost_and_all_others_are_there(lag, least, most):
+    """Four jobs a second, which nobody does: of those of the last five seconds it has heard
+    nothing; what waited before is done later, whatever is on a disk."""
+    workers = {"stack.services.worker.replicas": 0}
+    run = outage(HANG, lag=lag, settings=workers)
+    assert least <= lost(run, JobLoss.NOT_REPLICATED) <= most
+    assert lost(run, JobLoss.REDIS_WIPED) == 0
+    pushed, queue = run.queues["redis"].pushed, run.queues["redis"]
+    assert queue.queued == pushed - queue.lost
+
+
+def test_the_old_primary_follows_and_takes_its_place_again():
+    first = {"at": 60, "hang": {"service": "redis", "lasts": "60s"}}
+    run = outage(first, {"at": 150, "hang": {"service": "standby"}})
+    said = [row.text.split(" is the primary")[0] for row in rows(run, "promoted")]
+    assert said == ["standby", "redis"]
+
+
+def test_one_that_fails_is_tried_again_after_two_timeouts():
+    run = outage(HANG, sentinel={"fails": "100%", "timeout": "60s"}, horizon_s=400.0)
+    first, second, third = when(run, "failover_failed")
+    assert second - first == pytest.approx(120.0, abs=1.0)
+    assert third - second == pytest.approx(120.0, abs=1.0)
+
+
+@pytest.mark.parametrize("quorum", [2, 3])
+def test_nobody_is_promoted_without_a_quorum(quorum):
+    """Three servers and a Sentinel on each: with that of the primary one of them dies."""
+    servers = {"stack.servers.count": 3}
+    run = outage(GONE, sentinel={"quorum": quorum}, settings=servers, platform="kubernetes")
+    assert len(rows(run, "promoted")) == (quorum == 2)
+    said = [row.text for row in rows(run, "failover_failed")]
+    assert said == ["2 of 3 Sentinels are there: no replica of redis is promoted"] * (quorum == 3)
+
+
+def test_a_person_promotes_it_where_nobody_else_does():
+    settings = {"stack.services.redis.failover": None, "stack.servers.count": 2}
+    run = outage(GONE, settings=settings, detect="60s", horizon_s=2400.0, platform="swarm")
+    (promoted,) = when(run, "promoted")
+    assert any("REPLICAOF NO ONE" in row.text for row in rows(run, "operator"))
+    assert promoted > 300.0

@@ -1,0 +1,91 @@
+"""The tool that measures a real system: its files fit, and it judges rightly.
+
+The programs themselves (HAProxy, Redis, PostgreSQL) are not in CI; one test starts them where they
+are."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+
+import pytest
+
+import sim
+from tools.real import __main__ as real
+from tools.real import machine
+from tools.real.experiment import FAULTS, STACK, alone, case_of, check_of
+from tools.real.judgement import Figure, row, table, within
+
+RULE, COUNT, TIME = Figure("exact"), Figure("count", slack=0.1), Figure("time", least=0.5)
+
+
+def test_each_variant_of_its_scenario_is_judged_and_runs() -> None:
+    scenario = sim.load_scenario(str(FAULTS), stack=sim.load_stack(STACK))
+    assert set(scenario.variants) == set(real.JUDGED)
+    for variant in scenario.variants:
+        case = case_of(variant)
+        kinds = {event.kind() for event in case.scenario.events}
+        assert kinds <= {"process_crash", "hang", "lock"}  # what the tool can do
+        assert case.scenario.traffic.rate
+
+
+@pytest.mark.parametrize(
+    ("figure", "measured", "simulated", "expected"),
+    [
+        (RULE, [27, 27], [27, 27, 27], True),
+        (RULE, [27, 27], [27, 27, 28], False),
+        (RULE, [25, 25], [27, 27], False),
+        (COUNT, [108, 109, 500], [90, 100, 110], True),  # the median decides
+        (COUNT, [121, 122, 123], [90, 100, 110], False),  # 110 and a tenth of 100
+        (COUNT, [79, 79, 100], [90, 100, 110], False),
+        (TIME, [2.4], [2.0, 2.9], True),
+        (TIME, [1.6], [2.0, 2.9], True),
+        (TIME, [3.5], [2.0, 2.9], False),
+        (TIME, [float("nan")], [2.0, 2.9], False),  # it was never seen
+    ],
+)
+def test_what_is_within(
+    figure: Figure, measured: list[float], simulated: list[float], expected: bool
+) -> None:
+    assert within(figure, measured, simulated) is expected
+
+
+def test_a_row_has_the_median_and_the_mean() -> None:
+    line = row("a kill", COUNT, [3, 1, 2], [2, 2, 5])
+    assert line == ("a kill", "count", "2 (1-3)", "3 (2-5)", True)
+    assert table([line]).endswith("| a kill | count | 2 (1-3) | 3 (2-5) | yes |")
+
+
+def test_the_balancer_is_told_what_the_simulated_one_is() -> None:
+    check = check_of(case_of("web_killed_redispatch"))
+    text = machine.haproxy_file({"vote": 80}, {"vote": [81, 82]}, check)
+    assert "check inter 1000ms fall 3 rise 2" in text
+    assert "  option redispatch" in text
+    assert "  no option redispatch" in machine.haproxy_file({}, {}, check_of(case_of("quiet")))
+    assert re.findall(r"server (\S+) 127\.0\.0\.1:(\d+)", text) == [
+        ("vote-1", "81"),
+        ("vote-2", "82"),
+    ]
+
+
+def test_a_missing_program_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def missing(name: str) -> str:
+        raise machine.Missing(f"{name} is not installed")
+
+    monkeypatch.setattr(machine, "program", missing)
+    monkeypatch.setattr("sys.argv", ["real", "--only", "quiet"])
+    assert real.main() == 2
+    assert capsys.readouterr().err == "initdb is not installed\n"
+
+
+@pytest.mark.slow
+def test_the_programs_start_answer_and_end() -> None:
+    try:
+        for name in ("haproxy", "redis-server", "initdb"):
+            machine.program(name)
+    except machine.Missing as reason:
+        pytest.skip(str(reason))
+    base = asyncio.run(alone(case_of("quiet"), times=3))
+    assert all(0 < value < machine.READY_S for value in base)
