@@ -51,9 +51,9 @@ def test_what_is_within(
 
 
 def test_a_row_has_the_median_and_the_mean() -> None:
-    line = row("a kill", COUNT, [3, 1, 2], [2, 2, 5])
-    assert line == ("a kill", "count", "2 (1-3)", "3 (2-5)", True)
-    assert table([line]).endswith("| a kill | count | 2 (1-3) | 3 (2-5) | yes |")
+    line = row("a kill", COUNT, [3, 1, 2], [[2, 4], [2, 0], [5, 5]])  # 0, 0 and 3 less
+    assert line == ("a kill", "count", "2 (1-3)", "3 (0-5)", "-1", True)
+    assert table([line]).endswith("| a kill | count | 2 (1-3) | 3 (0-5) | -1 | yes |")
 
 
 def test_the_balancer_is_told_what_the_simulated_one_is() -> None:

@@ -53,16 +53,16 @@ def rows_of(variant: str, seeds: range, base: Alone) -> list[Row]:
     """One variant, measured and simulated."""
     case = case_of(variant)
     measured: list[Figures] = []
-    model: list[Figures] = []
+    model: list[list[Figures]] = []
     for seed in seeds:
         experiment = Experiment(case, seed)
         measured.append(asyncio.run(experiment.run()))
         own = [SEEDS * seed + i for i in range(SEEDS)]
-        model += simulated(case, base, experiment.at_s, own)
+        model.append(simulated(case, base, experiment.at_s, own))
         print(f"{variant}, repetition {seed}: measured {measured[-1]}", file=sys.stderr)
     says = sim.load_scenario(f"{FAULTS}:{variant}", stack=case.stack).variants[variant].says
     return [
-        row(says, figure, [m[name] for m in measured], [s[name] for s in model])
+        row(says, figure, [m[name] for m in measured], [[s[name] for s in same] for same in model])
         for name, figure in JUDGED[variant].items()
     ]
 

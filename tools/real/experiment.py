@@ -179,8 +179,7 @@ class Experiment:
             await boss.ask("BEGIN")
             await boss.ask("LOCK TABLE tally IN ACCESS EXCLUSIVE MODE")
             await asyncio.sleep(event.lock.lasts)
-            await boss.ask("COMMIT")
-            boss.close()
+            await boss.ask("COMMIT")  # and it stays: no place becomes free but those of users
         else:
             raise NotImplementedError(f"events of the kind {event.kind()} are not done here")
 
