@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 
-from sim.dataplane.codes import Kind
-from sim.dataplane.plane import DataPlane
+from sim.dataplane.codes import Kind, StandingPlace
+from sim.dataplane.plane import DataPlane, StandingCheck, standing_key
 from sim.dataplane.profile import Client, Profile, Workload
 from sim.dataplane.tables import PlaneGauge
 from sim.results.run import Run
@@ -86,3 +87,53 @@ def test_a_plane_stands_until_it_says() -> None:
             assert later == gauge
     assert 0.8 * len(seen) < stood < len(seen)
     assert seen[-1][2].retries > 0
+
+
+CHECKED = Profile(Kind.HTTP, slots=2, backlog=4, cpu=constant(0.1), query=constant(0.1))
+
+
+@pytest.mark.parametrize(
+    ("profile", "deep", "until_s"),
+    [
+        (CHECKED, False, 97.0),  # the first request
+        (CHECKED, True, 10.0),  # its query takes a connection
+        (replace(CHECKED, memory_base=90, memory_per_request=10, memory_limit=120), False, 97.0),
+        (replace(CHECKED, memory_base=90, memory_per_request=10, memory_limit=119), False, 10.0),
+        (replace(CHECKED, probe_cpu_s=0.4), False, 97.0),
+        (replace(CHECKED, probe_cpu_s=0.6), False, 10.0),  # late: beyond half of the time-out
+        (replace(CHECKED, probe_cpu_s=0.1, cpu_limit=0.1), False, 10.0),
+        (replace(CHECKED, slots=1, backlog=1), False, 10.0),  # there are three at most
+    ],
+)
+def test_checks_that_are_bound_to_pass_are_no_happening(
+    profile: Profile, deep: bool, until_s: float
+) -> None:
+    """A question each 10 s from second 10 on, a request at 97: as the plane sees it at 5. Until
+    the time that it says it has nothing to tell, and uses no more than it said."""
+    check = StandingCheck(
+        standing_key(1, StandingPlace.READINESS), deep, 0.0, 10.0, 1.0, k=1, due_s=10.0
+    )
+    seen: list[tuple[float, float, float]] = []
+
+    def observe(plane: DataPlane) -> None:
+        used = plane.container_gauge(1).busy_s
+        assert plane.now > 97.0 or used <= plane.checks_use(1, plane.now)[0]
+        seen.append((plane.now, plane.stands_until(), used))
+
+    run = drive(
+        CompiledPlane,
+        world(
+            Workload(7, 99.0, at(97.0), Client()),
+            Profile(Kind.DATABASE, connection_slots=2),
+            profile,
+            script=[(1.0, "stand", (check,))],
+        ),
+        [5.0, 95.0],
+        observe,
+    )
+    (_, until, used), (_, _, later), *_ = seen
+    assert (until, used) == (until_s, 0.0)
+    assert later > 0.0 or deep
+    if until_s == 97.0:
+        assert [n for n in run.notices if n.t_s > 1.0] == []
+        assert later == pytest.approx(9 * profile.probe_cpu_s)
