@@ -137,6 +137,8 @@ COMMANDS: tuple[Command | Look, ...] = (
             {"cache_flush": WHOLE}, "a cache forgets all that it holds"),
     Command("cut SERVER N", (*DOCKER, *KUBERNETES, "swarm", "nomad"),
             {"partition": {"side": ["$NAME"], "lasts": "$N"}}, "off the network for N seconds"),
+    Command("mend SERVER", (*DOCKER, *KUBERNETES, "swarm", "nomad"),
+            {"mend_network": {"side": ["$NAME"]}}, "on the network again"),
     Command("raise-connections N", DOCKER + KUBERNETES + ("swarm", "nomad"),
             {"raise_connections": {"max_connections": "$N"}},
             "max_connections of the database, and a restart"),

@@ -46,8 +46,8 @@ class Backup(Record):
 
 
 class Replica(Record):
-    """A database or a queue (Redis) that has what another one has, a moment later: asynchronous
-    replication."""
+    """A database, a queue or a cache (Redis) that has what another one has, a moment later:
+    asynchronous replication."""
 
     primary: Name = "postgres"
     # how old what it has is when the primary dies: what is younger is lost with it; 0s: synchronous

@@ -48,6 +48,15 @@ class PacketLoss(Sides):
     one_way: bool = False
 
 
+class MendedByHand(Happening):
+    """Somebody mends what is cut or loses packets, before its `lasts`: with a side that meets one
+    of these (as of a partition), or all of it."""
+
+    nature: ClassVar[Nature] = "hands"
+
+    side: list[Name] = []
+
+
 class Latency(Sides):
     """Round trips between two sides are longer for a while; within a zone that is named on both
     sides, and between all servers where none is named. `internet`: users' own; `control_plane` is

@@ -40,7 +40,15 @@ from sim.schema.fields import (
     refuse,
 )
 from sim.schema.incident import PublicIncident
-from sim.schema.network import Happening, Latency, Nature, PacketLoss, Partition, ZoneDown
+from sim.schema.network import (
+    Happening,
+    Latency,
+    MendedByHand,
+    Nature,
+    PacketLoss,
+    Partition,
+    ZoneDown,
+)
 from sim.schema.stack import Role
 from sim.schema.traffic import Traffic
 
@@ -403,6 +411,7 @@ class Event(Record):
     latency: Latency | None = None
     partition: Partition | None = None
     packet_loss: PacketLoss | None = None
+    mend_network: MendedByHand | None = None
     cache_flush: CacheFlush | None = None
 
     def kind(self) -> str:

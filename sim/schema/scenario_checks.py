@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from sim.schema.fields import InputError, Issue, refuse_all
 from sim.schema.scenario import Claim, ConfigPush, Event, Scenario
 from sim.schema.settings import split_settings, with_value
-from sim.schema.stack import Role, Service, Stack
+from sim.schema.stack import ALONE, Role, Service, Stack
 from sim.schema.stack_checks import resolve
 from sim.schema.story_checks import mix_issues
 from sim.schema.text.document import Document, Key, Path_
@@ -28,7 +28,7 @@ KEEPS: dict[str, tuple[Role, ...]] = {  # events, and the roles that have what t
     "data_deleted": ("postgres",),
     "disk_full": ("postgres", "redis"),
     "lock": ("postgres",),
-    "failover": ("postgres", "redis"),
+    "failover": ("postgres", "redis", "cache"),
     "cache_flush": ("cache",),
 }
 # what a process that runs can read anew; the rest it reads when it starts
@@ -246,7 +246,8 @@ def _zone_issues(
         return
     if event.zone_down and event.zone_down.zone not in zones:
         yield at.down("zone_down", "zone").issue(*zone_issue(event.zone_down.zone, zones))
-    sides, kind = event.partition or event.packet_loss or event.latency, event.kind()
+    sides: Any = event.partition or event.packet_loss or event.latency or event.mend_network
+    kind = event.kind()
     for field in ("side", "other_side") if sides else ():
         for i, name in enumerate(getattr(sides, field)):
             if issue := side_issue(name, zones, stack, kind):
@@ -279,13 +280,13 @@ def _keeps_nothing(stack: Stack, event: Event, kind: str, at: Spot) -> Iterator[
 
 
 def _follows_nobody(stack: Stack, name: str, at: Spot) -> Iterator[Issue]:
-    """A failover of a database or a queue that nobody follows."""
-    stores = (*stack.playing("postgres"), *stack.playing("redis"))
+    """A failover of a database, a queue or a cache that nobody follows."""
+    stores = (name for role in ALONE for name in stack.playing(role))
     able = [each for each in stores if stack.replicas(each)]
     service = name if name in stack.services else next(iter(stack.playing("postgres")), name)
     if service not in able:
         found = f"{service}, which has no replica"
-        none = "a database or a queue with a replica; there is none"
+        none = "a database, queue or cache with a replica; there is none"
         yield at.down("failover", "service").misnamed(found, name, able, none)
 
 

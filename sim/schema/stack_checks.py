@@ -42,13 +42,14 @@ FIELD_ROLES: dict[str, tuple[str, ...]] = {
         ),
         ("postgres",),
     ),
-    **dict.fromkeys(("follows", "failover", "managed"), ("postgres", "redis")),
+    **dict.fromkeys(("follows", "failover"), ("postgres", "redis", "cache")),
+    "managed": ("postgres", "redis"),
     **dict.fromkeys(("persistence", "maxmemory", "eviction", "job_size", "empty_size"), ("redis",)),
     "holds": ("cache",),
 }
 
 
-FAILOVERS = {"postgres": ("patroni", "managed"), "redis": ("sentinel",)}
+FAILOVERS = {"postgres": ("patroni", "managed"), "redis": ("sentinel",), "cache": ("sentinel",)}
 
 
 def resolve(stack: Stack, name_or_role: str) -> str:
@@ -250,7 +251,8 @@ def _replica_issues(name: str, service: Service, stack: Stack, at: Spot) -> Iter
         expected = f"a service with role {service.role} and `follows: {{primary: {name}}}`"
         yield own.issue(found, expected, key=True)
     if rules.by not in FAILOVERS[service.role]:
-        title, able = stack.engine_of(name).title, FAILOVERS[service.role]
+        able = FAILOVERS[service.role]
+        title = "a cache" if service.role == "cache" else stack.engine_of(name).title
         yield own.down("by").issue(f"{rules.by} of {title}", one_of(able))
         return
     unread = ("loop_wait",) if rules.by == "sentinel" else ("quorum", "timeout")

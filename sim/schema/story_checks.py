@@ -187,7 +187,7 @@ def _target_issues(name: str, step: PlainStep, stack: Stack, at: Spot) -> Iterat
     possible = [
         n
         for n, s in stack.services.items()
-        if s.role in roles and n != name and not (step.kind == "push" and s.follows)
+        if s.role in roles and n != name and not (step.kind in ("push", "cache") and s.follows)
     ]
     if step.target in possible:
         known = list(stack.services[step.target].endpoints)

@@ -616,8 +616,12 @@ class Author:
             self.step(later, "resume", c)
 
     def succeed(self, t: float) -> None:
-        """A replica takes a queue's place, that lacks what came since."""
+        """A replica takes a queue's place, that lacks what came since, or a cache's."""
         aside = self.dice.aside
+        caches = [c for c, kind in enumerate(self.kind_of) if kind == Kind.CACHE]
+        if caches and aside((True, False, False)):
+            version = aside(self.caches[aside(range(CACHES))])
+            self.step(t, "set_profile", aside(caches), version)
         queues = [c for c, kind in enumerate(self.kind_of) if kind == Kind.QUEUE]
         if queues and aside((True, False, False)):
             number, later = aside(range(QUEUES)), t + aside((0.0, 0.0, 1.0))

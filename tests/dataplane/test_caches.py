@@ -64,6 +64,16 @@ def test_who_drops_what_nobody_waits_for_fills_nothing(plane_class):
     assert gauge(run) == CacheGauge(misses=2)
 
 
+def test_a_replica_in_its_place_is_warm(plane_class):
+    """Filled at 2, dead at 4, asked in vain at 4.5 (and filled again with the answer, at 5.5); from
+    5 on a replica is it, with what it held. The old one is back at 7 as another cache."""
+    copy = replace(ONE, number=1)
+    script = [(4.0, "exit", (2,)), (5.0, "set_profile", (3, 2)), (7.0, "start", (2, 3))]
+    w = world(users(1.0, 4.5, 6.0, 8.0), api(), DATABASE, ONE, copy, script=script)
+    run = drive(plane_class, w)
+    assert gauge(run) == CacheGauge(hits=2, misses=1, unanswered=1, fills=2, stored=1)
+
+
 @pytest.mark.parametrize(
     "script",
     [[(5.0, "flush", (0,))], [(4.0, "exit", (2,)), (5.0, "start", (2, 2))],

@@ -49,6 +49,7 @@ VIEW = {
         ("kubernetes_tuned", "kubectl drain server-1 --ignore-daemonsets",
          {"drain": {"server": 0}}),
         ("swarm", "cut server-1 60", {"partition": {"side": ["server-1"], "lasts": 60}}),
+        ("swarm", "mend server-1", {"mend_network": {"side": ["server-1"]}}),
         ("nomad", "redis-cli -h api flushall async", {"cache_flush": {"service": "api"}}),
         ("nomad", "nomad job revert api", {"rollback": {"service": "api"}}),
         ("ecs_fargate", "aws ecs update-service --cluster prod --desired-count 6 --service api",

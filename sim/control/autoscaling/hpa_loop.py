@@ -125,9 +125,12 @@ class Metrics:
         return min(reading, default=math.inf)
 
 
+CPU_ALONE = [ScalingMetric(type="resource")]
+
+
 def metrics_of(asks: Scaling) -> list[ScalingMetric]:
     """What an HPA reads: CPU where nothing is written."""
-    return [ScalingMetric(type="resource")] if asks.metrics is None else asks.metrics
+    return CPU_ALONE if asks.metrics is None else asks.metrics
 
 
 def from_zero(asks: Scaling) -> bool:

@@ -25,7 +25,7 @@ INTERNET = 0  # users, what others run, and people who come by SSH
 CONTROL_PLANE = -1
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Cut:
     """Between two sides, of segments, this share of packets is lost; `one_way`: of those from the
     first to the second alone."""
@@ -75,7 +75,7 @@ def left(world: World) -> int:
     return MOST_SEGMENTS - 2 - len(zones_of(world)) - len(world.own_segments)
 
 
-def set_apart(world: World, server: Server) -> int:
+def set_apart(world: Containers, server: Server) -> int:
     """The segment that it has to itself from now on, with the round trips and cuts of its zone."""
     if server.id not in world.own_segments:
         before = segment(world, server)
@@ -84,6 +84,11 @@ def set_apart(world: World, server: Server) -> int:
             if a == before:
                 link(world, own, b, law)
         link(world, own, own, world.round_trips.get((before, before), Law()))
+        for cut in world.cuts:
+            cut.side, cut.other = (
+                ends | {own} if before in ends else ends for ends in (cut.side, cut.other)
+            )
+        rewire(world)
         world.plane.place(server.id, own)
     return world.own_segments[server.id]
 

@@ -129,6 +129,7 @@ class Faults:
             "latency": network.latency,
             "partition": network.partition,
             "packet_loss": network.partition,
+            "mend_network": network.mend_network,
             "cache_flush": stores.cache_flush,
         }
 

@@ -19,6 +19,7 @@ from sim.control.core.wires import (
     left,
     link,
     mend,
+    segment,
     segments,
     set_apart,
     tear,
@@ -28,7 +29,7 @@ from sim.control.core.wires import (
 from sim.control.faults.maintenance import reboot
 from sim.control.resource_limits.profiles import law
 from sim.schema.fields import InputError
-from sim.schema.network import Latency, PacketLoss, Partition, Sides, ZoneDown
+from sim.schema.network import Latency, MendedByHand, PacketLoss, Partition, Sides, ZoneDown
 from sim.schema.scenario_checks import side_issue, zone_issue
 from sim.schema.stack_checks import resolve
 from sim.schema.text.written import duration
@@ -106,17 +107,26 @@ def servers_called(cluster: Cluster, name: str) -> list[Server]:
     return list(dict.fromkeys(hosts))
 
 
+def known(cluster: Cluster, field: str, name: str) -> Iterable[int]:
+    """The segments in which this stands; refuses what is no part of this network."""
+    zones = cluster.stack.servers.zones
+    if issue := side_issue(name, zones, cluster.stack, field.partition(".")[0]):
+        found, expected, nearest = issue
+        raise InputError(field=field, found=found, expected=expected, nearest=nearest)
+    if name in zones:
+        return segments(cluster, name)
+    if name in PLACES:
+        return (PLACES[name],)
+    return [segment(cluster, server) for server in servers_called(cluster, name)]
+
+
 def side(cluster: Cluster, field: str, names: list[str]) -> frozenset[int]:
-    """The segments of these; refuses what is no part of this network."""
+    """The segments of these, where servers get their own."""
     zones, members = cluster.stack.servers.zones, set[int]()
     for name in names:
-        if issue := side_issue(name, zones, cluster.stack, field.partition(".")[0]):
-            found, expected, nearest = issue
-            raise InputError(field=field, found=found, expected=expected, nearest=nearest)
-        if name in zones:
-            members.update(segments(cluster, name))
-        elif name in PLACES:
-            members.add(PLACES[name])
+        meant = known(cluster, field, name)
+        if name in zones or name in PLACES:
+            members.update(meant)
         else:
             servers = servers_called(cluster, name)
             if len(servers) > left(cluster):
@@ -144,5 +154,18 @@ def partition(cluster: Cluster, spec: Partition | PacketLoss) -> Loop:
     if spec.lasts is None:
         return
     yield cluster.clock.after(spec.lasts, Rank.FAULT_ENDS)
-    cluster.say(f"{kind}_ends", here, f"the network between {here} and {there} is as before")
-    mend(cluster, cut)
+    if cut in cluster.cuts:  # else somebody has mended it
+        cluster.say(f"{kind}_ends", here, f"the network between {here} and {there} is as before")
+        mend(cluster, cut)
+
+
+def mend_network(cluster: Cluster, spec: MendedByHand) -> Loop:
+    """Who mends what is whole has nothing to do."""
+    meant = frozenset(n for name in spec.side for n in known(cluster, "mend_network.side", name))
+    cuts = [cut for cut in cluster.cuts if not meant or meant & (cut.side | cut.other)]
+    where = " and ".join(spec.side) or "all servers"
+    done = "is mended" if cuts else "needs no mending"
+    cluster.say("mend_network", where, f"the network of {where} {done}")
+    for cut in cuts:
+        mend(cluster, cut)
+    yield from ()

@@ -196,8 +196,8 @@ def promote(human: Human, database: str) -> Loop:
     usual = LawSpec(law="lognormal", mean=PROMOTE.value, cv=0.5)
     cluster = human.cluster
     lived = bool(cluster.answering(cluster.primary_of(database)))
-    queue = cluster.service(database).role == "redis"
-    types = "redis-cli REPLICAOF NO ONE" if queue else "pg_ctl promote"
+    ours = cluster.service(database).role == "postgres"
+    types = "pg_ctl promote" if ours else "redis-cli REPLICAOF NO ONE"
     step = f"`{types}` on {cluster.standby(database)}"
     yield from human.work(usual, "promote", step=step)
     lives = bool(cluster.answering(cluster.primary_of(database)))

@@ -17,6 +17,7 @@ from sim.control.people.repertoire import Symptoms
 from sim.control.rolling_updates import compose
 from sim.control.service_discovery.addresses import addresses_of
 from sim.dataplane.arithmetic import added
+from sim.schema.stack import ALONE
 
 
 # ---- what is plain to see ----
@@ -29,9 +30,9 @@ def lost_server(cluster: Cluster) -> Server | None:
 
 
 def primary_lost(cluster: Cluster) -> str:
-    """A database or a queue whose primary is gone while a replica serves, and nobody promotes that.
-    One whose server and disk are there is sooner started again."""
-    for name in (*cluster.stack.playing("postgres"), *cluster.stack.playing("redis")):
+    """A database, queue or cache whose primary is gone while a replica serves, and nobody promotes
+    that. One whose server and disk are there is sooner started again."""
+    for name in (name for role in ALONE for name in cluster.stack.playing(role)):
         nobody = cluster.service(name).failover is None or name in cluster.unpromoted
         if not (nobody and cluster.stack.replicas(name) and cluster.standby(name)):
             continue

@@ -18,7 +18,6 @@ from typing import NamedTuple, TypeVar
 
 from sim.constants.facts import Fact
 from sim.control.core.cluster import Cluster, Server
-from sim.dataplane.arithmetic import added
 from sim.schema.stack import Service
 
 PLUGINS = "kubernetes/kubernetes pkg/scheduler/apis/config/v1/default_plugins.go @01db4ae9"
@@ -146,12 +145,13 @@ def spread(
 
     Source: podtopologyspread/scoring.go: of each constraint count x log(domains + 2) + (maxSkew -
     1), their sum normalised as 100 (max + min - score) / max."""
-    raw = [n * math.log(len(same) + 2) + (max_skew - 1) for n in same]
+    hosts = math.log(len(same) + 2)
+    raw = [n * hosts + (max_skew - 1) for n in same]
     if zones:
         weight = math.log(zones + 2)
         raw = [r + n * weight + (zone_skew - 1) for r, n in zip(raw, near, strict=True)]
-    most = max(raw, default=0.0)
-    return [100.0 * (most + min(raw) - r) / most if most else 100.0 for r in raw]
+    most, least = max(raw, default=0.0), min(raw, default=0.0)
+    return [100.0 * (most + least - r) / most if most else 100.0 for r in raw]
 
 
 def within_skew(same: int, domains: Sequence[int], max_skew: int) -> bool:
@@ -188,8 +188,8 @@ def best(
         + weights[2] * apart
         for load, apart in zip(able, spreads, strict=True)
     ]
-    ranked = sorted(zip(scores, able, strict=True), key=lambda pair: (-pair[0], pair[1].id))
-    return ranked[0][1].id if ranked else None
+    ranked = min(zip(scores, able, strict=True), key=lambda p: (-p[0], p[1].id), default=None)
+    return None if ranked is None else ranked[1].id
 
 
 T = TypeVar("T")
@@ -218,13 +218,19 @@ def load_of(
 ) -> Load:  # fmt: skip
     """A server with everything placed on it, whatever state that is in. `reserved`: what each
     replica of a service counts for; `by_zone`: its replicas, where they are chosen by zone."""
-    containers = cluster.on(server)
-    each = [reserved(cluster.service(c.service)) for c in containers]
+    cores, memory, same = 0.0, 0, 0
+    each: dict[str, Resources] = {}
+    for c in cluster.on(server):
+        if c.service not in each:
+            each[c.service] = reserved(cluster.service(c.service))
+        cores += each[c.service].cores
+        memory += each[c.service].memory
+        same += c.service == service and not c.deleting
     return Load(
         server.id,
         Resources(server.cores, server.memory),
-        Resources(added(r.cores for r in each), sum(r.memory for r in each)),
-        sum(c.service == service and not c.deleting for c in containers),
+        Resources(cores, memory),
+        same,
         server.zone,
         by_zone[server.zone] if by_zone else 0,
     )

@@ -1,4 +1,4 @@
-"""A database or a queue whose replica takes its primary's place: when the primary is gone, or when
+"""A database, queue or cache whose replica takes its primary's place: when that is gone, or when
 asked to.
 
 Patroni: the primary says each `loop_wait` that it lives; a replica takes its place once it has been
@@ -56,6 +56,10 @@ MANAGED_HIGH = Fact(
 )
 
 
+PARTS = {"postgres": 0, "redis": 1, "cache": 2}  # of an instant: their numbers begin at 0 each
+LAGS = {"postgres": "failover/lag"}  # names the draws; of others, of each by itself
+
+
 def takes(rules: Failover | None) -> LawSpec:
     """From the decision (of a managed one: from the failure) until queries reach the new primary.
     Without anybody who does it, what a person then waits for."""
@@ -78,8 +82,8 @@ def watch(cluster: Cluster, store: str, rules: Failover) -> Loop:
     """Look each `loop_wait` whether the primary is there; where it is silent for too long, a
     replica takes its place, or the failover fails and waits for a person."""
     clock, number = cluster.clock, cluster.stack.number(store)
-    sentinel = rules.by == "sentinel"
-    every_s, part = (PING.value, 1) if sentinel else (rules.loop_wait, 0)
+    sentinel, part = rules.by == "sentinel", PARTS[cluster.service(store).role]
+    every_s = PING.value if sentinel else rules.loop_wait
     lot = cluster.lot("sentinel/look" if sentinel else "failover/look", number)
     yield clock.after(every_s * lot, Rank.FAILOVER, number, part)
     homes = [cluster.servers[i % len(cluster.servers)] for i in range(SENTINELS.value)]
@@ -139,24 +143,25 @@ def promote(cluster: Cluster, store: str, takes_s: float) -> Loop:
     that is dead takes with it what it had not sent, one that is cut off also what it took until
     now."""
     primary, standby = cluster.primary_of(store), cluster.standby(store)
-    lives, queue = cluster.answering(primary), cluster.service(primary).role == "redis"
+    lives, role = cluster.answering(primary), cluster.service(primary).role
     since_s = failed_s = cluster.silent_s.get(primary, cluster.clock.now)
     alone = [c for c in cluster.of(primary, "running") if c.alive and not c.server.heard]
     if not lives:
         follower = cluster.service(standby).follows or cluster.service(primary).follows
         law = follower.lag if follower is not None else LawSpec()
-        since_s -= cluster.duration(law, f"failover/{store}/lag" if queue else "failover/lag")
-        if not queue:
+        since_s -= cluster.duration(law, LAGS.get(role, f"failover/{store}/lag"))
+        if role == "postgres":
             cluster.lag(store, since_s, cluster.clock.now if alone else failed_s)
         for c in alone:
             cluster.clock.loop(rejoin(cluster, c))
     cluster.exchange(store, standby)
     for c in lives:
         cluster.reread(c)
-    for c in [c for c in cluster.of(primary) if c.hung and c.alive and not queue]:
+    hung = [c for c in cluster.of(primary) if c.hung and c.alive]
+    for c in hung if role == "postgres" else ():
         cluster.exit(c, 1, "is fenced: it is no primary any more")
-    yield cluster.clock.after(takes_s, Rank.FAILOVER, cluster.stack.number(store), int(queue))
-    if queue and not lives:
+    yield cluster.clock.after(takes_s, Rank.FAILOVER, cluster.stack.number(store), PARTS[role])
+    if role == "redis" and not lives:
         cluster.lag(store, since_s, failed_s)
     for c in cluster.of(standby):
         cluster.reread(c)

@@ -141,8 +141,8 @@ def start_cache(w: Any, c: int, p: int) -> None:
     rules = w.version[p]
     q = rules.number
     clear(w, q)
+    play_cache(w, c, q)
     row = w.cache[q]
-    row.server = c
     if rules.warm != 0 and row.begun == 0:
         held = min(rules.keys, rules.keys_held) if rules.keys_held > 0 else rules.keys
         for k in range(held):
@@ -154,6 +154,14 @@ def start_cache(w: Any, c: int, p: int) -> None:
             w.cached[q * MOST_KEYS + key].until = w.now + left
         row.stored += held
     row.begun = 1
+
+
+@inner
+def play_cache(w: Any, c: int, q: int) -> None:
+    for left in range(w.caches):
+        if w.cache[left].server == c:
+            w.cache[left].server = -1
+    w.cache[q].server = c
 
 
 @inner

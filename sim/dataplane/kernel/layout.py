@@ -139,7 +139,7 @@ WORK: RecordFields = [
     ("of_request", N), ("phase", N), ("abandoned", N), ("dial_at", F), ("dial_until", F),
     ("dials", N), ("target", N), ("push", N), ("replied", N), ("balancer", N), ("policy", N),
     ("kept", HALF), ("via", HALF), ("gate", HALF),  # a server, by which it came in
-    ("cut", HALF), ("leased", HALF),  # ... it waits for who is out for its key
+    ("cut", BYTE), ("leased", BYTE),  # ... it waits for who is out for its key
     ("asks", N),  # a client of it waits
     ("deep", N),  # of a probe
     ("of_job", N),  # of a job

@@ -17,7 +17,7 @@ from sim.dataplane.codes import (
     USER_BASE,
 )
 from sim.dataplane.kernel.balancers import dropped, freed, leaves
-from sim.dataplane.kernel.caches import clear, start_cache
+from sim.dataplane.kernel.caches import clear, play_cache, start_cache
 from sim.dataplane.kernel.clients import forsake, thinks
 from sim.dataplane.kernel.codes import (
     CACHE,
@@ -139,8 +139,6 @@ def end(w: Any, c: int, why: int, silently: bool) -> None:
         reset(w, w.version[container.profile].number)
     tell_all(w, first, c, why, silently)
     tell_all(w, second, c, why, silently)
-    if kind == CACHE and w.cache[w.version[container.profile].number].server == c:
-        clear(w, w.version[container.profile].number)
     if kind == PROXY:
         proxy_died(w, c, silently)
     elif kind == WORKER:
@@ -377,6 +375,8 @@ def set_profile(w: Any, c: int, p: int) -> None:
         play(w, c, p)
     if kind == QUEUE:
         play_queue(w, c, w.version[p].number)
+    elif kind == CACHE:
+        play_cache(w, c, w.version[p].number)
     container.profile = p
     if kind == WORKER and takes(w, c):
         w.queue[w.version[p].number].idle += free_places(w, c)

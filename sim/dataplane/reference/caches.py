@@ -132,13 +132,22 @@ class Cache:
     def start(self, server: Instance) -> None:
         """A new process: cold, but for the first of a run where the stack says so."""
         self.clear()
-        self.server, rules = server, server.profile
+        self.play(server)
+        rules = server.profile
         if rules.warm and not self.begun:
             held = min(rules.keys, rules.keys_held or rules.keys)
             for key in reversed(range(held)):
                 self.until[key] = self.plane.now + self.age_left(rules.ttl_s, key)
             self.stored += held
         self.begun = True
+
+    def play(self, server: Instance) -> None:
+        """A process begins, or goes on, as this cache, with all that it holds (a replica has it),
+        and is no other any more."""
+        for left in self.plane.caches:
+            if left.server is server:
+                left.server = None
+        self.server = server
 
     def age_left(self, ttl_s: float, key: int) -> float:
         if ttl_s == INFINITY:

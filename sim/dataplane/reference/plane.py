@@ -320,8 +320,6 @@ class ReferencePlane:
             self.database_of(c).reset()
         for work in inside:
             self.dropped(work, why, silently)
-        if c is self.caches[c.profile.number].server:
-            self.caches[c.profile.number].clear()
         if kind == Kind.PROXY:
             balancers.proxy_died(self, c, silently)
         elif kind == Kind.WORKER:
@@ -381,6 +379,8 @@ class ReferencePlane:
             play(c, self.database_of(c), self.databases[rules.number])
         if rules.kind == Kind.QUEUE:
             self.queues[rules.number].play(c)
+        elif rules.kind == Kind.CACHE:
+            self.caches[rules.number].play(c)
         c.profile, c.version = rules, profile
         c.tell()
         for pool, made in zip(c.pools, pools(rules), strict=True):

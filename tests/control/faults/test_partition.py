@@ -78,6 +78,38 @@ def test_one_that_is_back_in_time_serves_on() -> None:
     assert not ended(run)
 
 
+def test_a_server_that_is_named_meanwhile_is_cut_off_on() -> None:
+    """It stands apart from its zone from then on, and the zone's cut holds for it."""
+    slow = {"at": 120, "latency": {"round_trip": "1ms", "side": ["server-3"], "lasts": "10s"}}
+    alone, both = (
+        replay(*events, platform="kubernetes", horizon_s=500.0, settings=ZONES)
+        for events in ([cut(side=["c"])], [cut(side=["c"]), slow])
+    )
+    assert when(both, "not_ready") == when(alone, "not_ready") != []
+    assert when(both, "ready") == when(alone, "ready") != []
+
+
+@pytest.mark.parametrize("mended", [{}, {"side": ["c"]}, {"side": ["http", "internet"]}])
+def test_somebody_mends_what_is_cut(mended: dict[str, Any]) -> None:
+    """At 170 s, of a cut that would last for 100 s or for good: as one that lasts for 70. One of
+    another zone is not mended by it."""
+    hand = {"at": 170, "mend_network": mended}
+
+    def ran(*events: dict[str, Any]) -> Run:
+        return replay(*events, platform="kubernetes", horizon_s=500.0, settings=ZONES)
+
+    short = ran(cut("70s", side=["c"]))
+    for_good = {"at": 100, "partition": {"side": ["c"]}}
+    for run in (ran(cut(side=["c"]), hand), ran(for_good, hand)):
+        assert when(run, "mend_network") == [170.0]
+        assert when(run, "partition_ends") == []
+        assert when(run, "ready") == when(short, "ready") != []
+        assert causes(run.recording) == causes(short.recording)
+    elsewhere = {"at": 170, "mend_network": {"side": ["a"]}}
+    apart = {"side": ["c"], "other_side": ["b"], "lasts": "100s"}
+    assert when(ran({"at": 100, "partition": apart}, elsewhere), "partition_ends") == [200.0]
+
+
 def test_a_cut_between_zones_hides_nothing_from_the_control_plane() -> None:
     event = cut("200s", side=["b"], other_side=["c"])
     run = replay(event, platform="kubernetes", horizon_s=500.0, settings=ZONES)
