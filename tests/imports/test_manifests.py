@@ -313,6 +313,14 @@ def test_a_nomad_job_is_read() -> None:
     assert any("Resources (CPU)" in line for line in stack.ignored)
 
 
+def test_on_a_bridge_each_container_of_a_task_has_a_port_of_its_own(tmp_path: Path) -> None:
+    port = {"portMappings": [{"containerPort": 1234}]}
+    containers = [{"name": name, "image": f"shop/{name}", **port} for name in ("hello", "world")]
+    task = {"family": "hello", "containerDefinitions": containers}
+    stack = load_stack(_put(tmp_path, json.dumps(task), "task.json"))
+    assert list(stack.services) == ["hello", "world"]
+
+
 def test_an_ecs_task_definition_is_read() -> None:
     imported = import_stack(ECS)
     web = imported.stack.services["shop-web"]

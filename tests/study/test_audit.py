@@ -1,6 +1,7 @@
 """An audit: which faults it puts where, what it ranks, and that it finds a planted pair."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -103,3 +104,12 @@ def test_every_listed_fault_fits_the_stacks_that_come_with_the_program():
         runs = audit.prepare(Ask("container_crash", stack=stack), faults()[:3])
         assert runs.left_out == ()
     assert len({fault.name for fault in faults()}) == len(faults())
+
+
+def test_the_stack_s_own_names_stand_beside_those_of_the_faults():
+    files = str(Path(__file__).parents[1] / "data" / "compose" / "cases" / "voting.yml")
+    prepared = audit.prepare(Ask("container_crash", ["compose"], stack=files), faults())
+    text = audit.PAGE.text(prepared)
+    assert "In cases API is vote, database is db, queue is redis." in text
+    assert "Not tried: third party slow: cases has no external" in text
+    assert "expected a service of the stack" not in text

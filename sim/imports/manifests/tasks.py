@@ -183,13 +183,15 @@ def _ecs(top: Node, notes: Notes) -> Iterator[tuple[str, ServiceBody]]:
         alone = len(main) == 1 and family.value
         name = _name(family.text() if alone else own.origin.text())
         own.aliases = [own.origin.text()]
-        _container(own, container, task if alone else container)
+        mode = task.get("networkMode")
+        mode.read.add(mode.path)
+        _container(own, container, task if alone else container, mode.text())
         if beside and number == 0:
             notes.ignored.append(f"{name}: the containers {', '.join(beside)} beside its own")
         yield name, own
 
 
-def _container(own: ServiceBody, container: Node, sized: Node) -> None:
+def _container(own: ServiceBody, container: Node, sized: Node, network: str) -> None:
     image = container.get("image")
     own.put(("image",), image.text() or "unknown", image)
     for key, word in (("entryPoint", "entrypoint"), ("command", "command")):
@@ -204,7 +206,10 @@ def _container(own: ServiceBody, container: Node, sized: Node) -> None:
     port = next(container.get("portMappings").items(), None)
     if port is not None and port.get("containerPort").value:
         number = port.get("containerPort")
-        own.put(("ports",), [f"{number.count()}:{number.count()}"], number)
+        # a bridge, as where nothing is said, gives each a port of its own (PortMapping, ECS API)
+        held = number.value if network in ("awsvpc", "host") else ""
+        given = port.get("hostPort").value or held
+        own.put(("ports",), [f"{given}:{number.count()}" if given else f"{number.count()}"], number)
     cpu = container.get("cpu") if container.get("cpu").value else sized.get("cpu")
     if cpu.value:
         own.put(("deploy", "resources", "reservations", "cpus"),

@@ -7,11 +7,12 @@ causes.yaml are tried: what would have cured it is a run, not an opinion.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 from sim.report.study_page import Lay, StudyPage, spoken, titled
 from sim.report.text import words
@@ -19,6 +20,7 @@ from sim.report.text.columns import Cells
 from sim.results.counterfactual import Contribution, contribution, ranked
 from sim.results.summary import Replication, mean_total
 from sim.schema.fields import InputError, Line, Record
+from sim.schema.stack import Role
 from sim.schema.text.validation import read_file
 from sim.simulation.case import Case
 from sim.study.ask import Ask
@@ -120,7 +122,10 @@ def prepare(ask: Ask, listed: Sequence[Fault]) -> Audit:
             _cases(planned, (fault,), 0.0)
             usable.append(fault)
         except InputError as error:
-            left_out.append(f"{fault.name}: {error.issues[0]}")
+            absent = re.fullmatch(r"the unknown service '(.*)'", error.issues[0].found)
+            role = absent[1] if absent and absent[1] in get_args(Role) else ""
+            why = f"{planned.stack.name} has no {role}" if role else str(error.issues[0])
+            left_out.append(f"{fault.name}: {why}")
     if not usable:
         raise InputError(
             field="--faults", found=left_out[0], expected="one that the stack can have"
@@ -196,6 +201,10 @@ def _cure(audit: Audit, trouble: FaultSet, run: Runner) -> Cure:
 
 # ---- in words ----
 SHOWN = 15
+# what the faults' names call a part -> the role that plays it
+PARTS: dict[str, Role] = {
+    "API": "http", "worker": "worker", "database": "postgres", "queue": "redis",
+}  # fmt: skip
 
 
 def finding(audit: Audit, platform: str) -> str:
@@ -234,7 +243,7 @@ def pairs(audit: Audit, platform: str) -> str:
         return f"{words.platform(platform)}: no pair breaks it whose parts do not."
     first = "; ".join(f"{_names(t)} ({_after(t.worst)})" for t in together[:3])
     more = f" and {len(together) - 3} more" if len(together) > 3 else ""
-    return f"{words.platform(platform)}: together only: {first}{more}."
+    return f"{words.platform(platform)}: only together break it: {first}{more}."
 
 
 def _after(phase: float) -> str:
@@ -260,6 +269,12 @@ def _lines(audit: Audit, lay: Lay, most: int | None) -> Iterator[str]:
         yield ""
     yield from lay(table(audit, most))
     yield ""
+    own = {
+        word: next(iter(audit.planned.stack.playing(role)), word) for word, role in PARTS.items()
+    }
+    others = [f"{word} is {name}" for word, name in own.items() if name.lower() != word.lower()]
+    if others:
+        yield f"In {audit.planned.stack.name} {', '.join(others)}."
     if most is not None and len(audit.troubles) > most:
         yield f"... and {len(audit.troubles) - most} more in audit.md"
     if audit.interrupted:
