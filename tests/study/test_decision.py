@@ -8,7 +8,7 @@ from sim.results.bill import MonthlyCost
 from sim.schema.stack import Stack
 from sim.study.ask import Ask
 from sim.study.decision import decision, decision_text
-from sim.study.decision.decision import WORLDS, Prospect, Prospects, setups
+from sim.study.decision.decision import AS_ASSUMED, WORLDS, Prospect, Prospects, setups
 from sim.study.decision.money import monthly
 from sim.study.decision.worth import (
     Terms,
@@ -100,6 +100,20 @@ def test_most_of_it_for_no_money_is_enough_where_nobody_prices_an_hour():
     assert decision_text.sentence(said) == (
         "You do not need an orchestrator unless an hour down costs you some $9,500 or more: 4 h 24 "
         "min down a year as it is, a restart policy leaves 24 min for $0.00 more a month."
+    )
+
+
+def test_what_the_answer_makes_worse_is_said():
+    """Four crashes a year lose no job as it is, and a thousand each under the answer."""
+    loses = SHOP.outcomes[1]
+    crash = loses.worlds[AS_ASSUMED][0]
+    samples = tuple(harms._replace(jobs_never_done=1000.0) for harms in crash.samples)
+    worlds = dict.fromkeys(WORLDS, (crash._replace(samples=samples),))
+    outcomes = [SHOP.outcomes[0], loses._replace(worlds=worlds), SHOP.outcomes[2]]
+    said = decision_text.sentence(decision_text.verdict(decided(*outcomes), FREE))
+    assert said.endswith(
+        "a restart policy leaves 24 min for $0.00 more a month; "
+        "but 4,000 jobs a year are never done, 0 as it is."
     )
 
 

@@ -31,6 +31,7 @@ from sim.study.decision.worth import (
     by_price,
     choose,
     confidence,
+    harmed,
     hinges,
     rival,
     seeds,
@@ -94,10 +95,21 @@ def sentence(advice: Advice) -> str:
         before = " before" if unless else ""
         return f"Leave it as it is{unless}: {down}, and nothing that was tried pays{before}."
     found = f"{best.outcome.setup.name} leaves {_hours(best.year.down_h)}"
-    money = f"for {_more(best, now)} a month"
+    saved = f"{down}, {found} for {_more(best, now)} a month{_but(best, now)}"
     if advice.choice.orchestrator:
-        return f"{best.outcome.setup.name} pays: {down}, {found} {money}."
-    return f"You do not need an orchestrator{unless}: {down}, {found} {money}."
+        return f"{best.outcome.setup.name} pays: {saved}."
+    return f"You do not need an orchestrator{unless}: {saved}."
+
+
+def _but(best: Weighed, now: Weighed) -> str:
+    """What users lose more of by the answer: downtime alone does not tell."""
+    said = {"failed": "requests a year fail", "jobs_never_done": "jobs a year are never done"}
+    losses = [
+        f"{words.count(getattr(best.year, name))} {said[name]}, "
+        f"{words.count(getattr(now.year, name))} as it is"
+        for name in harmed(best, now)
+    ]
+    return f"; but {' and '.join(losses)}" if losses else ""
 
 
 def _unless(advice: Advice) -> str:

@@ -24,6 +24,7 @@ AGAIN = 200  # bootstrap samples
 PAID_OFF = 24.0  # months in which the work to get to a set-up is paid; chosen
 DEPLOYS = "deploys and other planned work come"
 HALF, DOUBLE = 0.5, 2.0
+MORE, SELDOM = 1.1, 12.0  # times as much, and so much more a year, is told of an answer; chosen
 
 
 class Terms(NamedTuple):
@@ -124,6 +125,16 @@ def choose(weighed: Sequence[Weighed], terms: Terms) -> Choice:
         return Choice(now.outcome.setup.name, now.outcome.setup.orchestrator, matters=False)
     best = min(weighed, key=lambda each: (each.money.total, each.year.down_h))
     return Choice(best.outcome.setup.name, best.outcome.setup.orchestrator)
+
+
+def harmed(answer: Weighed, now: Weighed) -> list[str]:
+    """Of which users have clearly more under the answer than as it is: names of Harms."""
+    return [
+        name
+        for name in ("failed", "jobs_never_done")
+        if (more := getattr(answer.year, name)) > MORE * (least := getattr(now.year, name))
+        and more - least >= SELDOM
+    ]
 
 
 def confidence(decision: Prospects, terms: Terms) -> float:
