@@ -54,14 +54,17 @@ def test_what_a_kill_loses_by_persistence(plane_class, persistence, host, lost, 
     assert found.get("queued", 0) == 200 - lost
 
 
-@pytest.mark.parametrize(("back", "queued", "lost"), [((), 5, 0), ((15.0,), 3, 2)])
-def test_jobs_stay_open_until_the_queue_is_back(plane_class, back, queued, lost):
-    """Three on disk at 10, two after it; the host dies at 10.5. Without a restart none is lost nor
-    done at the end of the run: nobody knows yet what the disk will bring back."""
+@pytest.mark.parametrize(
+    ("unsent_s", "back", "queued", "lost"),
+    [(60.0, (), 5, 0), (60.0, (15.0,), 3, 2), (0.0, (), 3, 2), (0.0, (15.0,), 3, 2)],
+)
+def test_where_a_replica_may_know_more_jobs_are_open(plane_class, unsent_s, back, queued, lost):
+    """Three on disk at 10, two after it; the host dies at 10.5. What its replica has nobody knows
+    before one of both is the queue; where it has none, what the disk lacks is lost."""
     script = [(10.5, "server_down", (1,)), (12.0, "server_up", (1,))]
     script += [(t, "start", (1, 1)) for t in back]
-    w = world(load(9.0, 9.0, 9.0, 10.25, 10.25), API, replace(QUEUE, persistence=EVERYSEC),
-              script=script)  # fmt: skip
+    queue = replace(QUEUE, persistence=EVERYSEC, unsent_s=unsent_s)
+    w = world(load(9.0, 9.0, 9.0, 10.25, 10.25), API, queue, script=script)
     run = drive(plane_class, w)
     assert run.plane.gauge().jobs_queued == run.plane.books().jobs_queued == queued
     assert run.jobs().get("redis_wiped", 0) == lost

@@ -167,6 +167,14 @@ def crashed(w: Any, q: int, host: bool) -> None:
         chain(w, q, j)
         j = after
     recount_copies(w, q)
+    if not followed(w, q):
+        recover(w, q)
+
+
+@inner
+def followed(w: Any, q: int) -> bool:
+    c = w.queue[q].redis
+    return c >= 0 and w.version[w.container[c].profile].unsent_s > 0.0
 
 
 @inner
@@ -282,8 +290,7 @@ def lose_all(w: Any, q: int, why: int) -> None:
 
 @inner
 def wiped(w: Any, q: int) -> None:
-    c = w.queue[q].redis
-    if c >= 0 and w.version[w.container[c].profile].unsent_s > 0.0:
+    if followed(w, q):
         w.queue[q].fallen = NONE
         return
     lose_all(w, q, REDIS_WIPED)

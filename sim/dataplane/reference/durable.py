@@ -70,8 +70,9 @@ def remember(queue: JobQueue, job: Job) -> None:
 
 # ---- its death ----
 def crashed(queue: JobQueue, host: bool) -> None:
-    """The process (or its host) died. What becomes of its jobs is open until it is back; what its
-    disk would bring back of those that were taken since its last save is there from now."""
+    """The process (or its host) died: what its disk brings back of those that were taken since its
+    last save is there from now. Where a replica may know more, what is lost is open until one of
+    both is the queue."""
     queue.cut_off()
     save_due(queue)
     kind, first = persistence(queue), queue.plane.copies_made
@@ -83,10 +84,17 @@ def crashed(queue: JobQueue, host: bool) -> None:
     queue.entries = deque(sorted([*again, *queue.entries], key=lambda job: job.sequence))
     queue.taken = []
     queue.recount()
+    if not followed(queue):
+        recover(queue)
+
+
+def followed(queue: JobQueue) -> bool:
+    """Has it a replica?"""
+    return queue.redis is not None and queue.redis.profile.unsent_s > 0.0
 
 
 def recover(queue: JobQueue) -> None:
-    """It starts with what is on its disk."""
+    """It has what is on its disk, and nothing else."""
     kind, queue.fallen, queue.from_disk = queue.fallen, None, range(0)
     if kind is None:
         return
@@ -107,7 +115,7 @@ def recover(queue: JobQueue) -> None:
 
 def wiped(queue: JobQueue) -> None:
     """Its disk went, and no save can bring back what waited there; a replica may."""
-    if queue.redis is not None and queue.redis.profile.unsent_s > 0.0:
+    if followed(queue):
         queue.fallen = Persistence.NONE
         return
     queue.lose_all(JobLoss.REDIS_WIPED)
