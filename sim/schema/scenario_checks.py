@@ -246,13 +246,16 @@ def _zone_issues(
         return
     if event.zone_down and event.zone_down.zone not in zones:
         yield at.down("zone_down", "zone").issue(*zone_issue(event.zone_down.zone, zones))
-    sides: Any = event.partition or event.packet_loss or event.latency or event.mend_network
     kind = event.kind()
-    for field in ("side", "other_side") if sides else ():
-        for i, name in enumerate(getattr(sides, field)):
+    between = event.partition or event.packet_loss or event.latency
+    sides = {"side": between.side, "other_side": between.other_side} if between else {}
+    if event.mend_network:
+        sides = {"side": event.mend_network.side}
+    for field, names in sides.items():
+        for i, name in enumerate(names):
             if issue := side_issue(name, zones, stack, kind):
                 yield at.down(kind, field, i).issue(*issue)
-    if sides and not sides.side and (sides.other_side or kind != "latency"):
+    if between and not between.side and (between.other_side or kind != "latency"):
         yield at.down(kind, "side").issue("nobody", "who stands on this side")
 
 

@@ -165,6 +165,8 @@ SCENARIOS = (
     Bad("a path with its far end alone", "operator_kill: {service: api}\n",
         "latency: {round_trip: 1s, other_side: [api], lasts: 1m}\n",
         10, "events.0.latency.side", ("nobody", "who stands on this side")),
+    Bad("a mended nobody", "operator_kill: {service: api}", "mend_network: {side: [apj]}", 10,
+        "events.0.mend_network.side.0", ("apj", "a zone, a service", "mean api?")),
     Bad("a path of users", "operator_kill: {service: api}\n",
         "latency: {round_trip: 1s, side: [control_plane], lasts: 1m}\n",
         10, "events.0.latency.side.0", ("control_plane", "a zone, a service, `server-2`")),
