@@ -8,6 +8,7 @@ from typing import Any
 from sim.schema.scenario import Event, Scenario
 
 ROLES = ("http", "worker", "postgres", "redis")
+SIDES = ("a", "b", "internet", *ROLES)
 
 
 def _version(dice: Random) -> dict[str, Any]:
@@ -39,6 +40,9 @@ def draw_event(dice: Random) -> dict[str, Any]:
             {"raise_connections": {"max_connections": dice.choice([50, 200])}},
             {"zone_down": {"zone": dice.choice(["a", "b"]), "lasts": dice.choice([20.0, None])}},
             {"latency": {"round_trip": dice.choice([0.1, 4.0]), "lasts": 20.0}},
+            {"partition": {"side": [dice.choice(SIDES)], "lasts": dice.choice([20.0, None])}},
+            {"packet_loss": {"side": [dice.choice(SIDES)], "share": 0.2, "lasts": 20.0}},
+            {"mend_network": {"side": dice.choice([[], ["a"]])}},
             {"traffic": {"rate": dice.choice([0.0, 2.5, 40.0])}},
         ]
     )
