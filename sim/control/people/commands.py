@@ -27,12 +27,12 @@ AWS: dict[Verb, str] = {
     "queue_events": "aws elasticache describe-events --source-identifier {service}",
     "queue_fail_over": "aws elasticache test-failover --replication-group-id {service}",
 }
-RABBITMQ: dict[Verb, str] = {  # which Google does not run, nor SQS
+AWS_ALONE: dict[Verb, str] = {  # SQS, and RabbitMQ, which Google does not run
     "health_events": "aws health describe-events",
     "broker_events": "aws mq describe-broker --broker-id {service}",
     "broker_fail_over": "aws mq reboot-broker --broker-id {service}",
 }
-AWS |= RABBITMQ
+AWS |= AWS_ALONE
 # {service}: its name; {number}: of replicas; {server}: a machine
 COMMANDS: dict[str, dict[Verb, str]] = {
     COMPOSE: {
@@ -103,7 +103,7 @@ COMMANDS: dict[str, dict[Verb, str]] = {
         "fail_over": "gcloud sql instances failover {service}",
         "queue_events": "gcloud redis operations list",
         "queue_fail_over": "gcloud redis instances failover {service}",
-        **RABBITMQ,
+        **AWS_ALONE,
     },
 }  # fmt: skip
 ELSEWHERE: dict[Verb, str] = {

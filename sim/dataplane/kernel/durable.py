@@ -290,12 +290,7 @@ def lose_all(w: Any, q: int, why: int) -> None:
 
 @inner
 def wiped(w: Any, q: int) -> None:
-    if followed(w, q):
-        w.queue[q].fallen = NONE
-        return
-    lose_all(w, q, REDIS_WIPED)
-    w.queue[q].epoch += 1
-    w.queue[q].fallen = INTACT
-    w.queue[q].first_copy = w.queue[q].last_copy = 0
-    peak(w, q)
-    save(w, q, w.now)
+    w.queue[q].fallen = NONE
+    if not followed(w, q):
+        recover(w, q)
+        save(w, q, w.now)

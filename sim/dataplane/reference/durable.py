@@ -2,9 +2,10 @@
 
 What a crash loses is what was not at the last durable point: everything (no persistence), the
 changes since the last completed save (RDB: save points need count and age), the last second on a
-dead host (AOF everysec; a dead process loses nothing), nothing (AOF always). It is lost when the
-queue is back; until then a replica may take its place, which lacks what it had not been sent
-(Redis' replication is asynchronous): what was pushed since is lost, what was taken since is there.
+dead host (AOF everysec; a dead process loses nothing), nothing (AOF always). It is lost at once,
+or, where the queue has a replica, when the queue is back: until then the replica may take its
+place, which lacks what it had not been sent (Redis' replication is asynchronous): what was pushed
+since is lost, what was taken since is there.
 """
 
 from __future__ import annotations
@@ -115,14 +116,10 @@ def recover(queue: JobQueue) -> None:
 
 def wiped(queue: JobQueue) -> None:
     """Its disk went, and no save can bring back what waited there; a replica may."""
-    if followed(queue):
-        queue.fallen = Persistence.NONE
-        return
-    queue.lose_all(JobLoss.REDIS_WIPED)
-    queue.taken, queue.fallen, queue.from_disk = [], None, range(0)
-    queue.epoch += 1
-    queue.peak()
-    save(queue, queue.env.now)
+    queue.fallen = Persistence.NONE
+    if not followed(queue):
+        recover(queue)
+        save(queue, queue.env.now)
 
 
 def promoted(queue: JobQueue, since_s: float) -> None:
