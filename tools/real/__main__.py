@@ -15,6 +15,7 @@ import asyncio
 import sys
 
 import sim
+from sim.study.signals import endings
 from tools.real.experiment import FAULTS, Alone, Experiment, Figures, alone, case_of, simulated
 from tools.real.judgement import Figure, Row, row, table
 from tools.real.machine import Missing
@@ -78,16 +79,19 @@ def main() -> int:
         parser.error(f"found {unknown[0]}; expected one of {', '.join(JUDGED)}")
     if not 1 <= given.reps <= 100:
         parser.error(f"--reps: found {given.reps}; expected 1 to 100")
-    try:
-        base = asyncio.run(alone(case_of("quiet")))
-        print("Measured alone, the simulator's input:", ", ".join(
-            f"{name} {value * 1000:.3g} ms" for name, value in base._asdict().items()
-        ))  # fmt: skip
-        seeds = range(given.seed, given.seed + given.reps)
-        rows = [line for name in variants for line in rows_of(name, seeds, base)]
-    except Missing as missing:
-        print(missing, file=sys.stderr)
-        return 2
+    with endings() as ending:
+        try:
+            base = asyncio.run(alone(case_of("quiet")))
+            print("Measured alone, the simulator's input:", ", ".join(
+                f"{name} {value * 1000:.3g} ms" for name, value in base._asdict().items()
+            ))  # fmt: skip
+            seeds = range(given.seed, given.seed + given.reps)
+            rows = [line for name in variants for line in rows_of(name, seeds, base)]
+        except KeyboardInterrupt:  # every program has ended
+            return ending.status(130)
+        except Missing as missing:
+            print(missing, file=sys.stderr)
+            return 2
     print(table(rows))
     print(f"{sum(line.within for line in rows)} of {len(rows)} within")
     return 0 if all(line.within for line in rows) else 1

@@ -12,6 +12,8 @@ import random
 import signal
 import tempfile
 import time
+from collections.abc import Awaitable, Callable
+from functools import partial
 from math import nan
 from pathlib import Path
 from statistics import median
@@ -33,6 +35,7 @@ from tools.real.wire import GONE, Postgres, Redis, Refused
 HERE = Path(__file__).parent
 STACK, FAULTS, PLATFORM = HERE / "voting.yaml", HERE / "faults.yaml", "compose_hardened"
 LOOK_S = 0.05  # between two looks at the queue and the connections
+SLOTS = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'app'"
 AFTER_S = 4.0  # before the end no user comes any more, so that nothing waits then
 
 Figures = dict[str, float]
@@ -127,9 +130,10 @@ class Experiment:
             await asyncio.sleep((2 + random.random()) * machine.check.inter_s)
             machine.marks.clear()
             begin = time.monotonic() + 0.2
+            open_queue = partial(Redis.open, machine.ports["redis"])
             looks = [
-                asyncio.create_task(self.look_at_queue()),
-                asyncio.create_task(self.look_at_slots()),
+                asyncio.create_task(self.look(self.queued, open_queue, "LLEN", "votes")),
+                asyncio.create_task(self.look(self.connections, self.boss, SLOTS)),
             ]
             deeds = [
                 asyncio.create_task(self.do(event, begin)) for event in self.case.scenario.events
@@ -175,7 +179,7 @@ class Experiment:
             await asyncio.sleep(event.hang.lasts or 0.0)
             machine.send(name, signal.SIGCONT)
         elif event.lock is not None:
-            boss = await Postgres.open(machine.ports["postgres"], "boss")
+            boss = await self.boss()
             await boss.ask("BEGIN")
             await boss.ask("LOCK TABLE tally IN ACCESS EXCLUSIVE MODE")
             await asyncio.sleep(event.lock.lasts)
@@ -184,31 +188,24 @@ class Experiment:
             raise NotImplementedError(f"events of the kind {event.kind()} are not done here")
 
     # ---- what is seen ----
-    async def look_at_queue(self) -> None:
+    async def look(
+        self, seen: list[int], opened: Callable[[], Awaitable[Redis | Postgres]], *asked: str
+    ) -> None:
+        """Ask for a number again and again, while somebody answers."""
         connection = None
         while True:
             try:
-                connection = connection or await Redis.open(self.machine.ports["redis"])
-                self.queued.append(int(str(await connection.ask("LLEN", "votes"))))
+                connection = connection or await opened()
+                seen.append(int(str(await connection.ask(*asked))))
             except (*GONE, Refused):
                 connection = None
             await asyncio.sleep(LOOK_S)
 
-    async def look_at_slots(self) -> None:
-        connection = None
-        query = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'app'"
-        while True:
-            try:
-                connection = connection or await Postgres.open(
-                    self.machine.ports["postgres"], "boss"
-                )
-                self.connections.append(int(await connection.ask(query)))
-            except (*GONE, Refused):
-                connection = None
-            await asyncio.sleep(LOOK_S)
+    def boss(self) -> Awaitable[Postgres]:
+        return Postgres.open(self.machine.ports["postgres"], "boss")
 
     async def rows(self) -> int:
-        boss = await Postgres.open(self.machine.ports["postgres"], "boss")
+        boss = await self.boss()
         rows = int(await boss.ask("SELECT count(*) FROM votes"))
         boss.close()
         return rows
