@@ -63,6 +63,9 @@ def test_every_platform_runs_the_shop(platform):
     assert asked["web"] == run.gauge.arrived
     assert asked["api"] == pytest.approx(asked["web"], rel=0.02)
     assert asked["payments"] == pytest.approx(0.2 * asked["api"], rel=0.25)
+    cache = run.caches["cache"]
+    assert cache.hits + cache.misses == pytest.approx(asked["catalogue"], rel=0.02)
+    assert cache.misses == pytest.approx(0.05 * asked["catalogue"], rel=0.4), "95 % of what is warm"
     assert list(run.queues) == ["queue", "parcels"]
     for queue in run.queues.values():
         assert queue.pushed == pytest.approx(0.2 * asked["api"], rel=0.25)
@@ -113,8 +116,8 @@ def test_the_books_hold_while_one_of_two_databases_is_lost():
 
 def test_whoever_is_asked_starts_before_those_that_ask_it():
     order = boot_order(shop())
-    first, last = order[:4], order[4:]
-    assert first == ["orders", "products", "queue", "parcels"]
+    first, last = order[:6], order[6:]
+    assert set(first) == {"orders", "standby", "products", "cache", "queue", "parcels"}
     assert last == ["catalogue", "api", "web", "mailer", "packer"]
 
 

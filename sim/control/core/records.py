@@ -25,7 +25,7 @@ ChangeKind = Literal[
     "server_up", "server_down", "server_added", "server_ready", "server_unready",
     "server_released", "cordoned", "desired", "version", "split", "addresses",
     "pending", "health", "outlier", "none_listed", "daemon_up", "out_of_service", "restored",
-    "thawed", "registry", "managed", "server_silent", "server_heard",
+    "thawed", "registry", "managed", "server_silent", "server_heard", "mended",
 ]  # fmt: skip
 STATEFUL = ("postgres", "redis")  # roles that keep something on a disk
 ALIVE: tuple[State, ...] = ("starting", "running", "stopping")
