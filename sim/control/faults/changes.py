@@ -56,8 +56,12 @@ def dearer(factor: float) -> Rule:
 
 
 def locking(share: float) -> Rule:
-    """So many queries wait, whatever else is locked."""
-    return lambda rules: replace(rules, locked_share=max(rules.locked_share, share))
+    """So many queries wait, whatever else is locked; and who holds it has a connection."""
+    return lambda rules: replace(
+        rules,
+        locked_share=max(rules.locked_share, share),
+        connection_slots=max(0, rules.connection_slots - 1),
+    )
 
 
 # ---- a configuration ----
