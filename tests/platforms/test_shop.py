@@ -16,7 +16,7 @@ from sim.dataplane.tables import ARRIVED, SUCCEEDED
 from sim.library.stacks import load_stack
 from sim.platforms import load
 from sim.results.run import Run
-from sim.results.services import origin
+from sim.results.services import origin, tables
 from sim.schema.jobs import ScheduledJobs
 from sim.schema.stack import Stack
 from sim.simulation.boot import boot_order, routing_between
@@ -104,6 +104,30 @@ def test_what_refuses_costs_those_alone_who_need_it():
     assert served(run, 121, 179) > 0.98
     later = replay("compose", event, settings={"stack.services.api.steps.3.on_failure": "ignore"})
     assert served(later, 61, 119) > 0.98
+
+
+def test_of_a_service_that_fails_it_says_which_endpoint():
+    """Every page asks for the stock, half of them for advice, too, which takes five seconds: a
+    second later the API goes on without it."""
+    settings = {
+        "stack.services.catalogue.endpoints.stock": [{"cpu": "1ms"}],
+        "stack.services.catalogue.endpoints.advice": [{"wait": "5s"}],
+        "stack.services.api.steps": [
+            {"call": "catalogue", "endpoint": "stock", "timeout": "2s"},
+            {"call": "catalogue", "endpoint": "advice", "share": "50%", "timeout": "1s",
+             "on_failure": "ignore"},
+            {"query": "orders", "demand": "1ms"},
+        ],
+    }  # fmt: skip
+    run = replay("compose", settings=settings)
+    whole = tables(run)["callers"]["api"]["catalogue"]
+    stock, advice = whole["endpoints"]["stock"], whole["endpoints"]["advice"]
+    assert stock["calls"] == run.services["api"].asked
+    assert advice["calls"] == pytest.approx(0.5 * stock["calls"], rel=0.1)
+    assert (stock["failed"], advice["failed"]) == (0, advice["given_up"])
+    assert advice["given_up"] == pytest.approx(advice["calls"], abs=25), "but for the last second's"
+    for field in ("calls", "tries", "failed", "given_up"):
+        assert whole[field] == stock[field] + advice[field]
 
 
 def test_the_books_hold_while_one_of_two_databases_is_lost():

@@ -251,8 +251,8 @@ def test_a_migration_locks_as_long_as_it_lasts():
 @pytest.mark.parametrize("engine", ["reference", "compiled"])
 @pytest.mark.parametrize(("pool", "refused"), [(9, False), (10, True)])
 def test_who_holds_a_lock_has_a_connection(engine: str, pool: int, refused: bool) -> None:
-    """Ten slots, and twenty queries a second that all wait: a pool of nine leaves it one, of ten the
-    last is refused. Without the lock one or two of ten are ever open."""
+    """Ten slots, and twenty queries a second that all wait: a pool of nine leaves it one, of a pool
+    of ten the last is refused. Without the lock one or two of ten are ever open."""
     tight = {
         **ASLEEP, "stack.services.worker.replicas": 0, "stack.services.api.database.pool": pool,
         "stack.services.postgres.max_connections": 13,
