@@ -48,7 +48,7 @@ def restart(human: Human, c: Container) -> Loop:
         yield from by_hand_unless_restarted(human, [c])
         return
     if not healing.stopped_with:  # no command for one: a new revision replaces it
-        yield from human.command(f"`gcloud run services update {c.service}`")
+        yield from human.command(f"`{command_of(cluster, 'restart_all', c.service)}`")
     else:
         yield from human.command(f"`{healing.stopped_with} {c.name}`")
     if healing.stopped_with == DOCKER_STOP:

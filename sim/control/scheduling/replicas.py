@@ -291,10 +291,11 @@ class Keeper:
         ]  # fmt: skip
 
     def must_wait(self, service: str) -> bool:
-        """Does a strategy that stops first still stop one?"""
+        """Does a strategy that stops first still stop one? What runs on where nobody hears it is
+        not waited for."""
         if self.strategy is None or not self.strategy.stop_first:
             return False
-        return any(c.deleting and c.alive for c in self.cluster.of(service))
+        return any(c.deleting and c.alive and c.server.ready for c in self.cluster.of(service))
 
     def stateful(self, service: str) -> None:
         """One name, one replica: no new one while the old one exists, wherever it is."""
