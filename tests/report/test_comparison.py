@@ -60,10 +60,6 @@ def test_small_multiples_have_a_panel_each_on_the_same_axes(everybody):
     assert all(name in said for name in ("Compose hardened", "ECS Fargate", "jobs never done"))
 
 
-def test_the_headline_names_the_least_and_the_most(everybody):
-    assert "most: Compose" in comparison.headline(everybody)
-
-
 def test_what_is_as_good_and_not_equal_is_told_as_up_to():
     """Cloud Run is a few seconds down: within what counts as equal, and no zero."""
     three = results.result(platforms=("compose", "kubernetes", "swarm"))

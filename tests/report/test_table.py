@@ -145,3 +145,12 @@ def test_a_claim_missed_by_less_than_is_printed_says_by_how_much(minutes, holds,
         "low": 180.0, "high": 240.0, "measured": minutes, "holds": holds,
     }  # fmt: skip
     assert claim_line(row, "").finding == f"operator.minutes: {words}"
+
+
+def test_a_long_event_is_folded_under_its_words():
+    placed = f"placed (v1): {', '.join(f'worker-{n} on server-{n}' for n in range(9))}"
+    one = replace(result().runs[0], timeline=(TimelineRow(65.0, "placed", "", placed),))
+    _, first, *others, _ = timeline.story([one], 9).split("\n")
+    assert first.startswith("  00:01:05 placed (v1): worker-0 on server-0,")
+    assert max(map(len, [first, *others])) <= 100
+    assert all(line.startswith(" " * 11) for line in others)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sim.report.text import comparison, means, verdict, words
+from sim.report.text import means, verdict, words
 from sim.results import services
 from sim.results.figures import (
     TOPICS,
@@ -63,17 +63,6 @@ class ClaimLine:
     says: str
     finding: str  # `downtime: 5 min 41 s (claimed: 2 min .. 10 min)`
     because: str  # why it does not hold, if the scenario says
-
-
-def headline(result: Measurements) -> str:
-    """The finding in one line: `Compose: 5 min 41 s down · Kubernetes: 0 s`."""
-    if comparison.is_many(result):
-        return comparison.headline(result)
-    parts = []
-    for position, (name, figures) in enumerate(result.platforms.items()):
-        unit = " down" if position == 0 else ""
-        parts.append(f"{words.platform(name)}: {words.duration(figures['downtime_s'])}{unit}")
-    return " · ".join(parts)
 
 
 def setting(result: Measurements) -> str:

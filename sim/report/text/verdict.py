@@ -13,9 +13,10 @@ from sim.results.preference import Preference
 NAMED = 3  # platforms; of more the number says enough
 
 
-def verdict(result: Measurements) -> str:
+def verdict(result: Measurements, short: bool = False) -> str:
     """`Kubernetes: 4 min 23 s less down than Compose [2:50 .. 7:30 over 10 seeds], for $381 more a
-    month, with 12 cores for 4.` Of one platform what users and people saw."""
+    month, with 12 cores for 4.` Of one platform what users and people saw. `short`: without the
+    means, which stand beside it."""
     if len(result.platforms) == 1:
         ((name, figures),) = result.platforms.items()
         return f"{words.platform(name)}: {suffered(figures, result.spread.get(name, {}))}."
@@ -25,7 +26,7 @@ def verdict(result: Measurements) -> str:
     if result.ladder is not None and (enough := ladder.enough(result.ladder)):
         return _would_do(result, result.ladder, *enough)
     price = _price(result, decided.better[0], decided.worse) if len(decided.better) == 1 else ""
-    return f"{gap(result, decided)}{price}{_means(result, decided)}."
+    return f"{gap(result, decided)}{price}{'' if short else _means(result, decided)}."
 
 
 def _would_do(result: Measurements, climbed: Ladder, rungs: str, left: float) -> str:
