@@ -39,7 +39,7 @@ def test_few_pairs_have_their_extremes_and_more_an_interval(reps, told):
     text = result(reps).table(full=True)
     assert f"in each of {reps} seeds" in " ".join(text.split())
     assert f"{told})" in text
-    assert "downtime_s: Kubernetes - Compose: -5 min 38 s" in text
+    assert "down: Kubernetes - Compose: -5 min 38 s" in text
     assert "Kubernetes - Compose" not in result(reps).table()
     assert f"{told})" in markdown(result(reps))
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sim.report.text import means, verdict, words
+from sim.report.text import comparison, means, verdict, words
 from sim.results import services
 from sim.results.figures import (
     TOPICS,
@@ -223,12 +223,21 @@ def claim_line(row: dict[str, Any], because: str) -> ClaimLine:
 
 
 def differences(result: Measurements) -> list[tuple[str, str]]:
-    """Paired differences worth a line: what, and how much with its bounds."""
+    """Paired differences worth a line: what, and how much with its bounds. Of many platforms those
+    to the first, where there are any."""
+    worth = [d for d in result.differences if figure_at(d.metric).compared]
+    if comparison.is_many(result):
+        first = next(iter(result.platforms))
+        worth = [d for d in worth if d.baseline == first and any((d.mean, d.low, d.high))]
     return [
-        (f"{d.metric}: {words.platform(d.platform)} - {words.platform(d.baseline)}", _how_much(d))
-        for d in result.differences
-        if figure_at(d.metric).compared
+        (f"{_label(d)}: {words.platform(d.platform)} - {words.platform(d.baseline)}", _how_much(d))
+        for d in worth
     ]
+
+
+def _label(d: Difference) -> str:
+    row = figure_at(d.metric).row
+    return row.label if row else d.metric
 
 
 def pairs_heading(result: Measurements) -> str:
