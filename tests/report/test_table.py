@@ -7,9 +7,10 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from sim.report.text import table, timeline
+from sim.report.text import table, timeline, verdict
 from sim.report.text.findings import claim_line
 from sim.report.text.markdown import markdown
+from sim.results.preference import Preference
 from sim.results.run import TimelineRow
 from tests.results.results import busy_timeline, result
 from tests.results.synthetic import run
@@ -154,3 +155,10 @@ def test_a_long_event_is_folded_under_its_words():
     assert first.startswith("  00:01:05 placed (v1): worker-0 on server-0,")
     assert max(map(len, [first, *others])) <= 100
     assert all(line.startswith(" " * 11) for line in others)
+
+
+def test_where_both_are_as_long_down_that_comes_first():
+    """Two seconds apart are nobody's concern, and failed requests decide."""
+    both = result(platforms=("nomad", "swarm"))
+    failed = Preference("requests.failed", ("swarm",), "nomad", 9.0, 9.0, 9.0, 1, 1)
+    assert verdict.gap(both, failed).startswith("Swarm: as long down (20 s), 9 fewer failed")
