@@ -1,4 +1,4 @@
-"""A ladder in words: `Of 4 min 05 s down: restart policy 3 min 57 s, replicas 8 s, nothing else`."""
+"""A ladder in words: `Of 4 min 05 s down: restart policy 3 min 57 s, replicas 8 s`."""
 
 from __future__ import annotations
 
