@@ -147,6 +147,8 @@ def _number(raw: Any, now: Any, scenario: Scenario) -> Any:
         return by
     if word in ("at_most", "at_least"):
         return by if now is None else min(now, by) if word == "at_most" else max(now, by)
+    if word == "instead_of":
+        return next((value for old, value in by.items() if old == now), MISSING)
     if word in ("plus", "plus_event"):
         return MISSING if now is None else now + by
     if word == "also":
