@@ -326,19 +326,39 @@ def test_what_cannot_be_replayed_is_told(two, tmp_path):
     assert runs.replays
 
 
-def test_a_set_up_that_changes_nothing_here_is_told_once(tmp_path):
-    """No queue to rent, and everything starts again already."""
+def test_a_set_up_that_changes_nothing_here_is_the_same_row(tmp_path):
+    """No queue to rent, and everything starts again already, by another word than ours."""
     file = tmp_path / "stack.yaml"
     file.write_text(
         "name: tiny\nservices:\n  api: {role: http, port: 80, cpu: {demand: 5ms}, "
-        "restart: unless-stopped, database: {demand: 2ms}}\n"
+        "restart: always, database: {demand: 2ms}}\n"
         "  db: {role: postgres, restart: unless-stopped}\n"
     )
     runs = decision.prepare(Ask("", reps=1, stack=str(file)), few("process crash"))
+    assert runs.same == {
+        "as it is": ("a restart policy",),
+        "managed services": ("managed queue, too", "queue without servers"),
+    }
     names = [way.name for way, _ in runs.setups]
-    assert "a restart policy" not in names
-    assert "managed queue, too" not in names
-    assert "the set-up 'managed queue, too': it is 'managed services' here" in runs.left_out
+    assert not {"a restart policy", "managed queue, too"} & {*names}
+    assert not runs.left_out
+    said = decision_text.verdict(SHOP._replace(same=runs.same), FREE)
+    assert decision_text.table(said)[1][0] == "as it is (a restart policy: no change)"
+    assert decision_text.record(said)["setups"][0]["same"] == ["a restart policy"]
+
+
+def test_every_setting_of_a_set_up_is_taken_or_said():
+    """A mechanism that is not there was left out in silence: HAProxy, by a wrong name."""
+    runs = decision.prepare(Ask("", reps=1, stack="sspp"), few("process crash"))
+    assert not runs.left_out
+    assert [way for way, _ in runs.setups] == list(setups())
+    cases = {way.name: case for way, case in runs.setups}
+    assert type(cases["a second replica"].choices.load_balancing).__name__ == "HAProxy"
+    assert cases["queue without servers"].stack.services["redis"].engine == "sqs"
+    assert monthly(cases["queue without servers"]).requests > 0.0
+    runs = decision.prepare(Ask("", reps=1, stack="sspp_public"), few("process crash"))
+    (line,) = runs.left_out  # Bull backs off between its tries, SQS does not
+    assert line.startswith("the set-up 'queue without servers': sspp_public: services.worker.job")
 
 
 def test_managed_services_are_paid_by_the_hour_and_the_month():

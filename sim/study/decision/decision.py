@@ -24,7 +24,7 @@ from sim.schema.text.validation import read_file
 from sim.simulation.case import Case
 from sim.study.ask import Ask
 from sim.study.batch import Batch, Runner
-from sim.study.causes import Alteration, changed, settings_for
+from sim.study.causes import Alteration, altered, alters, changed, wished
 from sim.study.decision.money import monthly
 from sim.study.decision.sensitivity import scaled
 from sim.study.decision.year import Harms, Recurrence
@@ -102,6 +102,7 @@ class Prospects(NamedTuple):
     setups: tuple[tuple[Setup, Case], ...] = ()  # with a case of each, for its money
     replays: tuple[Rehearsal, ...] = ()
     rates_file: str = ""  # the reader's own; empty: ours
+    same: Mapping[str, tuple[str, ...]] = {}  # by a set-up's name: of those that it has already
 
 
 def prepare(ask: Ask, rates: Rates, now: str = "compose") -> Prospects:
@@ -119,40 +120,36 @@ def prepare(ask: Ask, rates: Rates, now: str = "compose") -> Prospects:
     if not plans:
         raise InputError(field="--stack", found=left_out[0], expected="one that an incident fits")
     replays: list[Rehearsal] = []
-    known: list[tuple[Setup, Case]] = []
+    known: list[tuple[Setup, dict[str, Case]]] = []
+    same: dict[str, tuple[str, ...]] = {}
     for number, way in enumerate(ways):
-        mine = {
-            kind.name: case
-            for kind in rates.kinds
-            if kind.name in plans and (case := _case(plans[kind.name], way)) is not None
-        }
-        if set(mine) != set(plans):
-            missing = ", ".join(sorted(set(plans) - set(mine)))
-            left_out.append(f"the set-up {way.name!r}: it does not take {missing}")
+        try:
+            mine = {name: _case(planned, way) for name, planned in plans.items()}
+        except InputError as error:
+            left_out.append(f"the set-up {way.name!r}: {error.issues[0]}")
             continue
-        case = next(iter(mine.values()))
-        if twins := [other.name for other, its_case in known if its_case == case]:
-            left_out.append(f"the set-up {way.name!r}: it is {twins[0]!r} here")
+        twin = next((other.name for other, its in known if its == mine), None)
+        if twin is not None:
+            same[twin] = (*same.get(twin, ()), way.name)
             continue
-        known.append((way, case))
+        known.append((way, mine))
         for kind in rates.kinds:
             if kind.name in mine:
                 replays += _replays(number, kind, plans[kind.name], mine[kind.name], ask, rates)
-    stack = next(iter(plans.values())).stack
     return Prospects(
-        stack, rates, ask.seed,
-        left_out=tuple(left_out), setups=tuple(known), replays=tuple(replays),
+        next(iter(plans.values())).stack, rates, ask.seed, left_out=tuple(left_out),
+        setups=tuple((way, next(iter(mine.values()))) for way, mine in known),
+        replays=tuple(replays), same=same,
     )  # fmt: skip
 
 
-def _case(planned: Plan, way: Setup) -> Case | None:
-    """The kind's case under a set-up; None where it does not take its settings."""
+def _case(planned: Plan, way: Setup) -> Case:
+    """The kind's case under a set-up. Raises `InputError` for what it cannot set."""
     case = next(case for case in planned.cases if case.platform == way.platform)
-    if not way.set:
-        return case
     change = Alteration(name="setup", says=way.says, set=way.set)
-    settings = settings_for(change, case)
-    return changed(planned, case, settings) if settings else case
+    wanted = wished(change, case).items()
+    settings = {path: value for path, value in wanted if alters(case, path, value)}
+    return altered(planned, case, settings) if settings else case
 
 
 def _replays(
@@ -161,8 +158,8 @@ def _replays(
     reps = ask.reps or FEW
     for world, (patterns, factor) in WORLDS.items():
         settings = scaled(case, patterns, factor)
-        altered = changed(planned, case, settings) if settings else case
-        if altered is None:
+        there = changed(planned, case, settings) if settings else case
+        if there is None:
             continue
         seeds = reps if world == AS_ASSUMED else min(FEW, reps)
         for k in range(seeds):
@@ -170,7 +167,7 @@ def _replays(
             at_s = time_of(kind.planned, rates.weeks, share, (k * 0.618034 + 0.25) % 1.0)
             incident = Incident(kind.name, kind.scenario, at_s, ask.seed + k, share)
             night = case.stack.operator.night_at(at_s) is not None
-            yield Rehearsal(number, kind, world, at_hour(altered, incident), ask.seed + k, night)
+            yield Rehearsal(number, kind, world, at_hour(there, incident), ask.seed + k, night)
 
 
 def measure(decision: Prospects, run: Runner = Batch.run) -> Prospects:

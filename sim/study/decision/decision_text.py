@@ -209,7 +209,7 @@ def table(advice: Advice) -> Cells:
         low, high = years["down_h"]
         mark = " *" if each.outcome.setup.name == advice.choice.name else ""
         rows.append((
-            each.outcome.setup.name + mark,
+            _with_its_like(advice, each.outcome.setup.name) + mark,
             _hours(each.year.down_h),
             f"{_hours(low)} .. {_hours(high)}",
             words.count(round(each.year.failed)),
@@ -220,6 +220,12 @@ def table(advice: Advice) -> Cells:
             _hours(each.outcome.setup.work / 3600.0),
         ))  # fmt: skip
     return rows
+
+
+def _with_its_like(advice: Advice, name: str) -> str:
+    """A set-up, and which others it is already, so that they were not run."""
+    others = advice.decision.same.get(name)
+    return f"{name} ({', '.join(others)}: no change)" if others else name
 
 
 def prices(advice: Advice) -> Cells:
@@ -363,7 +369,9 @@ def record(advice: Advice) -> dict[str, Any]:
         "seeds": seeds(advice.decision),
         "setups": [
             {
-                "name": each.outcome.setup.name, "platform": each.outcome.setup.platform,
+                "name": each.outcome.setup.name,
+                "same": list(advice.decision.same.get(each.outcome.setup.name, ())),
+                "platform": each.outcome.setup.platform,
                 "orchestrator": each.outcome.setup.orchestrator, "year": each.year._asdict(),
                 "years": {name: list(span) for name, span in years.items()},
                 "usd_month": {**each.money._asdict(), "total": each.money.total},
