@@ -4,7 +4,7 @@ a queue without servers is asked is an expectation: a run, in which some fail, c
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from sim.control.core.choices import charge_of
@@ -39,7 +39,7 @@ def monthly(case: Case) -> MonthlyCost:
 def jobs_per_s(stack: Stack, requests_per_s: float) -> Mapping[str, float]:
     """Expected into each queue, if all are answered at once: by users' requests and whom those ask,
     by the clock, and by jobs that leave others. A cache spares none of it, nobody tries again."""
-    jobs: Counter[str] = Counter()
+    jobs: dict[str, float] = defaultdict(float)
 
     def ask(name: str, endpoint: str | None, rate: float) -> None:
         service = stack.services[name]
