@@ -151,7 +151,7 @@ def _number(raw: Any, now: Any, scenario: Scenario) -> Any:
     if word == "event":
         return by
     if word == "instead_of":
-        return by.get(now, MISSING)
+        return by.get("null" if now is None else now, MISSING)  # a key is a text
     if word in ("at_most", "at_least"):
         return by if now is None else min(now, by) if word == "at_most" else max(now, by)
     if word in ("plus", "plus_event"):

@@ -89,6 +89,7 @@ class Rehearsal(NamedTuple):
     case: Case
     seed: int
     night: bool
+    settings: Mapping[str, Any] = {}  # of the set-up, the world and the hour: it runs again so
 
 
 class Prospects(NamedTuple):
@@ -103,6 +104,8 @@ class Prospects(NamedTuple):
     replays: tuple[Rehearsal, ...] = ()
     rates_file: str = ""  # the reader's own; empty: ours
     same: Mapping[str, tuple[str, ...]] = {}  # by a set-up's name: of those that it has already
+    ask: Ask | None = None
+    incidents: tuple[tuple[Rehearsal, Harms], ...] = ()  # once run: what each did
 
 
 def prepare(ask: Ask, rates: Rates, now: str = "compose") -> Prospects:
@@ -124,7 +127,8 @@ def prepare(ask: Ask, rates: Rates, now: str = "compose") -> Prospects:
     same: dict[str, tuple[str, ...]] = {}
     for number, way in enumerate(ways):
         try:
-            mine = {name: _case(planned, way) for name, planned in plans.items()}
+            given = {name: _settings(planned, way) for name, planned in plans.items()}
+            mine = {name: _case(planned, way, given[name]) for name, planned in plans.items()}
         except InputError as error:
             left_out.append(f"the set-up {way.name!r}: {error.issues[0]}")
             continue
@@ -135,26 +139,37 @@ def prepare(ask: Ask, rates: Rates, now: str = "compose") -> Prospects:
         known.append((way, mine))
         for kind in rates.kinds:
             if kind.name in mine:
-                replays += _replays(number, kind, plans[kind.name], mine[kind.name], ask, rates)
+                here = plans[kind.name], mine[kind.name]
+                replays += _replays(number, kind, *here, given[kind.name], ask, rates)
     return Prospects(
         next(iter(plans.values())).stack, rates, ask.seed, left_out=tuple(left_out),
         setups=tuple((way, next(iter(mine.values()))) for way, mine in known),
-        replays=tuple(replays), same=same,
+        replays=tuple(replays), same=same, ask=ask,
     )  # fmt: skip
 
 
-def _case(planned: Plan, way: Setup) -> Case:
-    """The kind's case under a set-up. Raises `InputError` for what it cannot set."""
-    case = next(case for case in planned.cases if case.platform == way.platform)
+def _settings(planned: Plan, way: Setup) -> dict[str, Any]:
+    """What a set-up changes. Raises `InputError` for what it cannot set."""
+    case = _on(planned, way)
     change = Alteration(name="setup", says=way.says, set=way.set)
     wanted = wished(change, case).items()
-    settings = {path: value for path, value in wanted if alters(case, path, value)}
+    return {path: value for path, value in wanted if alters(case, path, value)}
+
+
+def _case(planned: Plan, way: Setup, settings: Mapping[str, Any]) -> Case:
+    """The kind's case under a set-up. Raises `InputError`."""
+    case = _on(planned, way)
     return altered(planned, case, settings) if settings else case
 
 
+def _on(planned: Plan, way: Setup) -> Case:
+    return next(case for case in planned.cases if case.platform == way.platform)
+
+
 def _replays(
-    number: int, kind: IncidentKind, planned: Plan, case: Case, ask: Ask, rates: Rates
-) -> Iterator[Rehearsal]:
+    number: int, kind: IncidentKind, planned: Plan, case: Case, given: Mapping[str, Any], ask: Ask,
+    rates: Rates,
+) -> Iterator[Rehearsal]:  # fmt: skip
     reps = ask.reps or FEW
     for world, (patterns, factor) in WORLDS.items():
         settings = scaled(case, patterns, factor)
@@ -167,7 +182,19 @@ def _replays(
             at_s = time_of(kind.planned, rates.weeks, share, (k * 0.618034 + 0.25) % 1.0)
             incident = Incident(kind.name, kind.scenario, at_s, ask.seed + k, share)
             night = case.stack.operator.night_at(at_s) is not None
-            yield Rehearsal(number, kind, world, at_hour(there, incident), ask.seed + k, night)
+            then = at_hour(there, incident)
+            told = {**given, **settings, **_when(then)}
+            yield Rehearsal(number, kind, world, then, ask.seed + k, night, told)
+
+
+def _when(case: Case) -> dict[str, Any]:
+    """The hour, and the server that is struck, as settings."""
+    struck = {
+        f"scenario.events.{i}.server_crash.server": event.server_crash.server
+        for i, event in enumerate(case.scenario.events)
+        if event.server_crash is not None
+    }
+    return {"scenario.starts_at": f"{case.scenario.starts_at:.9g}s", **struck}
 
 
 def measure(decision: Prospects, run: Runner = Batch.run) -> Prospects:
@@ -189,9 +216,10 @@ def measure(decision: Prospects, run: Runner = Batch.run) -> Prospects:
     )
     samples: dict[tuple[str, str, str], list[Harms]] = {}
     ways = setups()
-    for each, replication in pairs:
+    incidents = tuple((each, _harms(each, done, decision.rates)) for each, done in pairs)
+    for each, harms in incidents:
         key = (ways[each.setup].name, each.world, each.kind.name)
-        samples.setdefault(key, []).append(_harms(each, replication, decision.rates))
+        samples.setdefault(key, []).append(harms)
     outcomes = []
     rates = decision.rates
     for way, case in decision.setups:
@@ -205,7 +233,29 @@ def measure(decision: Prospects, run: Runner = Batch.run) -> Prospects:
             for world in WORLDS
         }
         outcomes.append(Prospect(way, monthly(case), worlds))
-    return decision._replace(outcomes=tuple(outcomes))
+    return decision._replace(outcomes=tuple(outcomes), incidents=incidents)
+
+
+def followed(decision: Prospects) -> list[dict[str, Any]]:
+    """A row a run: how often such an incident comes, what it did, and what to type to see it."""
+    ways, rows = setups(), []
+    for each, harms in decision.incidents:
+        servers = each.case.stack.servers.count or 1
+        rows.append({
+            "setup": ways[each.setup].name, "platform": each.case.platform,
+            "kind": each.kind.name, "world": each.world, "seed": each.seed,
+            "a_year": _rate(each.kind, decision.rates, servers), **harms._asdict(),
+            "command": _command(each, decision.ask) if decision.ask else "",
+        })  # fmt: skip
+    return rows
+
+
+def _command(each: Rehearsal, ask: Ask) -> str:
+    alone = replace(
+        ask, scenario=each.kind.scenario, platforms=[each.case.platform], seed=each.seed, reps=1,
+        settings={**ask.pairs, **each.settings},
+    )  # fmt: skip
+    return alone.command([each.case.platform])
 
 
 def _run(replays: Sequence[Rehearsal], run: Runner) -> list[Replication]:
