@@ -12,6 +12,7 @@ from sim.study.causes import Alteration, wished
 from sim.study.decision import decision, decision_text
 from sim.study.decision.decision import AS_ASSUMED, WORLDS, Prospect, Prospects, setups
 from sim.study.decision.money import monthly
+from sim.study.decision.sensitivity import scaled
 from sim.study.decision.worth import (
     Terms,
     break_even,
@@ -279,6 +280,30 @@ def test_where_planned_work_is_frequent_enough_it_pays():
 
 
 # ---- with runs ----
+def test_heavier_requests_are_heavier_in_every_step_of_a_story():
+    stack = {
+        "name": "told",
+        "services": {
+            "web": {
+                "role": "http",
+                "steps": [
+                    {"cpu": "4ms"},
+                    {"cache": "kept", "on_miss": [{"query": "db", "demand": "2ms"}]},
+                    {"together": [{"query": "db", "demand": "3ms"}, {"wait": "1ms"}]},
+                ],
+                "endpoints": {"buy": [{"cpu": "5ms"}]},
+                "pools": {"db": {"size": 5}},
+            },
+            "kept": {"role": "cache"},
+            "db": {"role": "postgres"},
+        },
+    }
+    (case,) = plan(Ask("container_crash:process_crash", ["compose"], stack=stack)).cases
+    twice = scaled(case, *WORLDS["requests twice as heavy"])
+    means = [value["mean"] for value in twice.values()]
+    assert sorted(means) == ["0.004s", "0.006s", "0.008s", "0.01s"]
+
+
 def few(*names):
     rates = load_rates()
     kinds = [kind for kind in rates.kinds if kind.name in names]

@@ -39,7 +39,17 @@ FEW = 1  # seeds in the other worlds, compared with the same of the world as ass
 PEOPLE = tuple(
     f"stack.operator.{step}" for step in ("detect", "acknowledge", "login", "diagnose", "command")
 )
-DEMANDS = ("stack.services.*.cpu.demand", "stack.services.*.database.demand")
+# of requests and jobs in the short form, and of every step of a story
+DEMANDS = (
+    "stack.services.*.cpu.demand",
+    "stack.services.*.database.demand",
+    *(
+        f"stack.services.*.{story}.{within}{law}"
+        for story in ("steps", "endpoints.*")
+        for within in ("", "cache.on_miss.", "together.together.")
+        for law in ("cpu.cpu", "query.demand")
+    ),
+)
 AS_ASSUMED = "as assumed"
 WORLDS: Mapping[str, tuple[tuple[str, ...], float]] = {
     AS_ASSUMED: ((), 1.0),
