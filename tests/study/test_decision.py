@@ -5,6 +5,7 @@ import shlex
 
 import pytest
 
+from sim.library.stacks import load_stack
 from sim.results.bill import MonthlyCost
 from sim.schema.stack import Stack
 from sim.study.ask import Ask
@@ -213,6 +214,13 @@ def test_where_seeds_disagree_not_enough_is_known():
     terms = FREE._replace(down_hour=1e6)
     assert confidence(torn, terms) == pytest.approx(0.75, abs=0.12)
     assert confidence(SHOP, FREE) == 1.0
+
+
+def test_who_is_called_is_asked_where_the_stack_does_not_say():
+    line = "stack.operator: who is called, how fast (not told: everything at once)"
+    assert line in decision_text.unknown(decision_text.verdict(SHOP, FREE))
+    told = SHOP._replace(stack=load_stack("sspp"))
+    assert line not in decision_text.unknown(decision_text.verdict(told, FREE))
 
 
 def test_each_figure_has_its_range():

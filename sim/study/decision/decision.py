@@ -36,9 +36,8 @@ from sim.study.quarter.tally import Incident
 FILE = Path(__file__).with_name("setups.yaml")
 WEEKS = 365.25 / 7.0  # of a year
 FEW = 1  # seeds in the other worlds, compared with the same of the world as assumed
-PEOPLE = tuple(
-    f"stack.operator.{step}" for step in ("detect", "acknowledge", "login", "diagnose", "command")
-)
+# not `detect`, which is an alarm's: a quicker one calls for what heals by itself
+PEOPLE = tuple(f"stack.operator.{step}" for step in ("acknowledge", "login", "diagnose", "command"))
 # of requests and jobs in the short form, and of every step of a story
 DEMANDS = (
     "stack.services.*.cpu.demand",

@@ -15,6 +15,7 @@ from sim.report.plots import drawable
 from sim.report.study_page import StudyPage
 from sim.report.text import words
 from sim.report.text.columns import WIDTH, Cells, aligned, markdown_table, numeric
+from sim.schema.operator import Operator
 from sim.study.decision.decision import FEW, Prospects, followed
 from sim.study.decision.worth import (
     DEPLOYS,
@@ -161,6 +162,10 @@ def _dollars(price: float) -> str:
     return f"${float(f'{price:.2g}'):,.0f}"
 
 
+def _about(price: float) -> str:
+    return _dollars(price) if price >= 100.0 else words.money(price)
+
+
 def _best(advice: Advice) -> Weighed:
     return next(w for w in advice.weighed if w.outcome.setup.name == advice.choice.name)
 
@@ -208,8 +213,8 @@ def paying(advice: Advice) -> list[str]:
             continue
         span = ""
         if each.low is not None and each.high is not None:
-            span = f" ({words.money(each.low)} .. {words.money(each.high)} over seeds)"
-        price = f"{words.money(each.value)}{span}"
+            span = f" ({_about(each.low)} .. {_about(each.high)} over seeds)"
+        price = f"{_about(each.value)}{span}"
         lines.append(f"Kubernetes pays against {other} where {each.says} more than {price}.")
         if each.says.startswith("a lost") and advice.terms.sale:
             times = each.value / advice.terms.sale
@@ -229,6 +234,8 @@ def unknown(advice: Advice) -> list[str]:
     kinds, file = len(advice.decision.rates.kinds), advice.decision.rates_file or "ours"
     lines.append(f"--rates FILE: how often what happens (now {kinds} kinds, {file})")
     lines.append("--traffic LOG: who really comes")
+    if advice.decision.stack.operator == Operator():
+        lines.append("stack.operator: who is called, how fast (not told: everything at once)")
     return lines
 
 
@@ -293,7 +300,7 @@ def _span(bounds: tuple[float, float], said: Callable[[float], str]) -> str:
 def _with_its_like(advice: Advice, name: str) -> str:
     """A set-up, and which others it is already, so that they were not run."""
     others = advice.decision.same.get(name)
-    return f"{name} ({', '.join(others)}: no change)" if others else name
+    return f"{name} ({'; '.join(others)}: no change)" if others else name
 
 
 def prices(advice: Advice) -> Cells:
