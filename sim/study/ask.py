@@ -100,7 +100,7 @@ class Ask:
         words += ["--equal-means"] if self.equal_means else []
         words += ["--engine", self.engine] if self.engine != "auto" else []
         pairs = self.settings.items() if isinstance(self.settings, Mapping) else None
-        settings = self.settings if pairs is None else [f"{p}={value}" for p, value in pairs]
+        settings = self.settings if pairs is None else [setting_text(*pair) for pair in pairs]
         for setting in settings:
             words += ["--set", str(setting)]
         return shlex.join(words)

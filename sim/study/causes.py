@@ -108,13 +108,18 @@ def _test(word: str, value: Any, bound: Any) -> bool:
 # ---- what they set ----
 def settings_for(change: Alteration, case: Case) -> dict[str, Any]:
     """The settings of a change on this platform, without those that are so already."""
-    settings: dict[str, Any] = {}
-    for path, raw in change.set.items():
-        for spot in expanded(case, path):
-            value = _number(raw, standing_at(case, spot), case.scenario)
-            if value is not MISSING and differs(case, spot, value):
-                settings[spot] = value
-    return settings
+    wanted = wished(change, case)
+    return {spot: value for spot, value in wanted.items() if differs(case, spot, value)}
+
+
+def wished(change: Alteration, case: Case) -> dict[str, Any]:
+    """All that a change would set on this platform."""
+    return {
+        spot: value
+        for path, raw in change.set.items()
+        for spot in expanded(case, path)
+        if (value := _number(raw, standing_at(case, spot), case.scenario)) is not MISSING
+    }
 
 
 def expanded(case: Case, path: str) -> Iterator[str]:
@@ -145,10 +150,10 @@ def _number(raw: Any, now: Any, scenario: Scenario) -> Any:
             return MISSING
     if word == "event":
         return by
+    if word == "instead_of":
+        return by.get("null" if now is None else now, MISSING)  # a key is a text
     if word in ("at_most", "at_least"):
         return by if now is None else min(now, by) if word == "at_most" else max(now, by)
-    if word == "instead_of":
-        return next((value for old, value in by.items() if old == now), MISSING)
     if word in ("plus", "plus_event"):
         return MISSING if now is None else now + by
     if word == "also":
@@ -182,15 +187,20 @@ def _of_event(scenario: Scenario, path: str) -> Any:
 
 def differs(case: Case, path: str, value: Any) -> bool:
     """Would the setting change anything? What cannot be set here changes nothing."""
-    root, _, rest = path.partition(".")
     try:
-        if root == "scenario":
-            return apply_settings(case.scenario, {rest: value}) != case.scenario
-        if root == "stack":
-            return apply_settings(case.stack, {rest: value}) != case.stack
-        return configure(case.choices, {rest: value}) != case.choices
+        return alters(case, path, value)
     except InputError:
         return False
+
+
+def alters(case: Case, path: str, value: Any) -> bool:
+    """The same. Raises `InputError` for what cannot be set here."""
+    root, _, rest = path.partition(".")
+    if root == "scenario":
+        return apply_settings(case.scenario, {rest: value}) != case.scenario
+    if root == "stack":
+        return apply_settings(case.stack, {rest: value}) != case.stack
+    return configure(case.choices, {rest: value}) != case.choices
 
 
 # ---- running ----
@@ -223,14 +233,19 @@ def trials(planned: Plan, result: Result) -> list[Trial]:
 
 def changed(planned: Plan, case: Case, settings: Mapping[str, Any]) -> Case | None:
     """The case with the settings; None where the platform or the stack does not take them."""
+    try:
+        return altered(planned, case, settings)
+    except InputError:
+        return None
+
+
+def altered(planned: Plan, case: Case, settings: Mapping[str, Any]) -> Case:
+    """The case with the settings. Raises `InputError`."""
     ask = replace(
         planned.ask, scenario=case.scenario, platforms=[case.platform], stack=planned.stack,
         settings=settings, traffic=None, ablate=(),
     )  # fmt: skip
-    try:
-        return plan(ask, case).cases[0]
-    except InputError:
-        return None
+    return plan(ask, case).cases[0]
 
 
 def investigate(planned: Plan, result: Result, run: Runner = Batch.run) -> Result:

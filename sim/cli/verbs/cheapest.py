@@ -8,7 +8,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from sim.cli.options import AS_USUAL, DONE, NOT_HELD, REPORTS, Json, StudyOf
+from sim.cli.options import AS_USUAL, DONE, NOT_HELD, REPORTS, Json, StudyOf, Whole
 from sim.schema.fields import InputError
 from sim.schema.text.validation import option
 
@@ -20,6 +20,7 @@ def cheapest(
     slo: Slo,
     over: Path | None = None,
     chance: float = 0.9,
+    propose: Whole = 0,
     platform: str | None = None,
     options: StudyOf = AS_USUAL,
     export: str = "",
@@ -38,6 +39,8 @@ def cheapest(
         YAML file of knobs: PATH: LOW..HIGH or [A, B] [default: servers, replicas, restart policy].
     chance
         With which it shall hold on a seed.
+    propose
+        So many set-ups at most, which an optimiser proposes (extra `optimise`) [default: try all].
     platform
         Platforms to try, separated by commas, or `all` [default: the first scenario's own].
     export
@@ -57,8 +60,11 @@ def cheapest(
         raise option("--export").unknown(export, ["apply"], repr(export))
     if not scenarios:
         raise InputError(field="SCENARIO", found="none", expected="one at least; see `sim list`")
+    if propose < 0:
+        raise InputError(field="--propose", found=str(propose), expected="at least 0, such as 200")
     asks = [Ask(**options.of(scenario, platform)) for scenario in scenarios]
-    contest = study.prepare(asks, slo, knobs_file(over) if over else (), Rule(chance))
+    space = knobs_file(over) if over else ()
+    contest = study.prepare(asks, slo, space, Rule(chance), propose)
     return reported(
         PAGE, partial(study.measure, contest), spoken(options), out, json, export == "apply",
         lambda ladder: DONE if ladder.winner else NOT_HELD,

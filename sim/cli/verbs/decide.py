@@ -34,7 +34,7 @@ def decide(
     reps
         Incidents of each kind, spread over the hours of a day.
     out
-        Folder for decision.html, decision.md, decision.json and decision.png.
+        Folder for decision.html, decision.md, decision.json, decision.csv and decision.png.
     """
     from sim.cli.console import spoken  # noqa: PLC0415
     from sim.cli.studies import at_least_0, reported  # noqa: PLC0415

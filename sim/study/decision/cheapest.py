@@ -4,15 +4,22 @@ A candidate is a platform and a point of the knobs' space; it holds on a seed if
 holds there in every scenario. Cost is a formula, so that a dear one is never run; two of one price
 stand in the order of the knobs, of which the first values are the least. Nothing is left out
 because something like it failed, so that the answer is never worse than the grid's.
+
+Of a larger space than anybody walks through an optimiser may propose some (proposals.py). Their
+cost is then what the first seed says, where an autoscaler rents.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from math import prod
+from statistics import fmean
 from typing import NamedTuple
 
-from sim.results.expectations import Expectation, expectations
+from sim.results.bill import HOURS
+from sim.results.expectations import Expectation, Judgement, expectations, measured
+from sim.results.summary import Replication
 from sim.schema.fields import InputError
 from sim.simulation.case import Case
 from sim.study.ask import Ask
@@ -20,12 +27,14 @@ from sim.study.batch import Batch
 from sim.study.batch import Runner as BatchRunner
 from sim.study.decision.knobs import Dial, Settings, cases_at, check_size, grid
 from sim.study.decision.money import monthly
+from sim.study.decision.proposals import Proposal, Tried, optimiser, propose
 from sim.study.decision.race import Race, Rule, Runner
 from sim.study.plan import Plan, plan
 
 REPLICAS = range(1, 5)  # tried where nobody says otherwise; chosen
 SERVERS = range(1, 5)
 RESTART = ("no", "always")
+NEVER, LEAST = 1e6, 1e-9  # beyond a bound: of a figure that is not there; of one that is at it
 
 
 class Candidate(NamedTuple):
@@ -45,6 +54,12 @@ class Contest(NamedTuple):
     rule: Rule
     candidates: tuple[Candidate, ...]  # in order of cost
     impossible: tuple[tuple[str, Settings, str], ...]  # platform, settings, why
+    spaces: Mapping[str, tuple[Dial, ...]] = {}  # of each platform
+    propose: int = 0  # so many of them, while it is measured; 0: all are candidates
+
+    @property
+    def size(self) -> int:
+        return sum(prod(len(dial.values) for dial in dials) for dials in self.spaces.values())
 
 
 class PriceLadder(NamedTuple):
@@ -57,9 +72,11 @@ class PriceLadder(NamedTuple):
 
 
 def prepare(
-    asks: Sequence[Ask], slo: Sequence[str], space: Sequence[Dial] = (), rule: Rule | None = None
-) -> Contest:
-    """Read and check everything; `asks`: a scenario each. Raises `InputError`."""
+    asks: Sequence[Ask], slo: Sequence[str], space: Sequence[Dial] = (), rule: Rule | None = None,
+    most: int = 0,
+) -> Contest:  # fmt: skip
+    """Read and check everything; `asks`: a scenario each; `most`: so many set-ups are proposed,
+    unless there are no more than that. Raises `InputError`."""
     plans = tuple(plan(ask) for ask in asks)
     wanted = expectations(slo, plans[0].platforms, "--slo")
     if not wanted:
@@ -68,20 +85,31 @@ def prepare(
     if not 0.0 < chances.chance < 1.0:
         found, expected = f"{chances.chance:g}", "a chance between 0 and 1 such as 0.9"
         raise InputError(field="--chance", found=found, expected=expected)
+    spaces = {case.platform: tuple(space) or usual(case) for case in plans[0].cases}
+    contest = Contest(plans, wanted, chances, (), (), spaces, most)
+    if contest.size > most > 0:
+        optimiser()
+        return contest
+    for dials in spaces.values():
+        check_size(dials, "--over", "; or --propose 200")
+    points = [Proposal(name, point) for name, dials in spaces.items() for point in grid(dials)]
+    return _entered(contest._replace(propose=0), points)
+
+
+def _entered(contest: Contest, points: Sequence[Proposal], usd: Sequence[float] = ()) -> Contest:
+    """With these as candidates, in order of cost; `usd`: what they cost, where a run says so."""
     candidates: list[Candidate] = []
     impossible: list[tuple[str, Settings, str]] = []
-    for case in plans[0].cases:
-        name, dials = case.platform, tuple(space) or usual(case)
-        check_size(dials, "--over")
-        for point in grid(dials):
-            try:
-                candidates.append(_candidate(plans, name, point))
-            except InputError as error:
-                impossible.append((name, point, str(error.issues[0])))
+    for place, point in enumerate(points):
+        try:
+            entry = _candidate(contest.plans, point)
+            candidates.append(entry._replace(usd=usd[place]) if usd else entry)
+        except InputError as error:
+            impossible.append((*point, str(error.issues[0])))
     if not candidates:
         raise InputError(field="--over", found=impossible[0][2], expected="a point that can run")
     candidates.sort(key=lambda candidate: candidate.usd)  # stable: else as the knobs turn
-    return Contest(plans, wanted, chances, tuple(candidates), tuple(impossible))
+    return contest._replace(candidates=tuple(candidates), impossible=tuple(impossible))
 
 
 def usual(case: Case) -> tuple[Dial, ...]:
@@ -100,13 +128,14 @@ def usual(case: Case) -> tuple[Dial, ...]:
     return tuple(dials)
 
 
-def _candidate(plans: Sequence[Plan], name: str, point: Settings) -> Candidate:
+def _candidate(plans: Sequence[Plan], point: Proposal) -> Candidate:
+    name, settings = point
     cases = tuple(
         case
         for planned in plans
-        for case in cases_at(_alone(planned, name), point, "--over")
+        for case in cases_at(_alone(planned, name), settings, "--over")
     )  # fmt: skip
-    return Candidate(name, point, monthly(cases[0]).total, cases)
+    return Candidate(name, settings, monthly(cases[0]).total, cases)
 
 
 def _alone(planned: Plan, name: str) -> Plan:
@@ -117,32 +146,90 @@ def _alone(planned: Plan, name: str) -> Plan:
 
 def measure(contest: Contest, run: BatchRunner = Batch.run) -> PriceLadder:
     """Race them. `run`: how a batch is run; on Ctrl-C what was decided, with `interrupted` set."""
-    ask = contest.plans[0].ask
+    seed = contest.plans[0].ask.seed
+    if contest.propose:
+        contest = _proposed(contest, run)
 
     def trials(wanted: Sequence[tuple[int, int]]) -> list[bool | None]:
-        cases = [(case, seed) for place, seed in wanted for case in contest.candidates[place].cases]
-        batch = Batch(
-            tuple(case for case, _ in cases), tuple(seed for _, seed in cases), paired=True,
-            engine=ask.engine,
-        )  # fmt: skip
-        try:
-            answers = iter(run(batch).replications)
-        except KeyboardInterrupt:
-            return [None for _ in wanted]
-        held: list[bool | None] = []
-        for place, _ in wanted:
-            name = contest.candidates[place].platform
-            runs = [next(answers) for _ in contest.plans]
-            whole = all(done for done in runs)
-            fits = all(_holds(contest, name, done[0].figures) for done in runs if done)
-            held.append(fits if whole else None)
-        return held
+        entries = [(contest.candidates[place], seed) for place, seed in wanted]
+        return [
+            all(_holds(contest, entry.platform, each.figures) for each in done) if done else None
+            for (entry, _), done in zip(entries, _runs(contest, entries, run), strict=True)
+        ]
 
-    race = Race(len(contest.candidates), contest.rule, ask.seed, trials)
+    race = Race(len(contest.candidates), contest.rule, seed, trials)
     winner = race.run()
     return PriceLadder(contest, tuple(race.runners), winner, race.interrupted)
+
+
+def _runs(
+    contest: Contest, wanted: Sequence[tuple[Candidate, int]], run: BatchRunner
+) -> list[list[Replication]]:
+    """Of each candidate and seed its run in each scenario; empty where it was interrupted."""
+    cases = [(case, seed) for candidate, seed in wanted for case in candidate.cases]
+    batch = Batch(
+        tuple(case for case, _ in cases), tuple(seed for _, seed in cases), paired=True,
+        engine=contest.plans[0].ask.engine,
+    )  # fmt: skip
+    try:
+        answers = iter(run(batch).replications)
+    except KeyboardInterrupt:
+        return [[] for _ in wanted]
+    each = [[next(answers) for _ in contest.plans] for _ in wanted]
+    return [[done[0] for done in runs] if all(runs) else [] for runs in each]
 
 
 def _holds(contest: Contest, name: str, figures: dict[str, object]) -> bool:
     about = [each for each in contest.wanted if each.platform in ("", name)]
     return all(each.holds_in(figures) for each in about)
+
+
+# ---- where an optimiser proposes ----
+def _proposed(contest: Contest, run: BatchRunner) -> Contest:
+    """The contest of those that it proposes. Raises KeyboardInterrupt."""
+    seed = contest.plans[0].ask.seed
+
+    def trial(points: Sequence[Proposal]) -> list[Tried | None]:
+        entries: list[Candidate | None] = []
+        for point in points:
+            try:
+                entries.append(_candidate(contest.plans, point))
+            except InputError:
+                entries.append(None)
+        able = [entry for entry in entries if entry is not None]
+        done = iter(_runs(contest, [(entry, seed) for entry in able], run))
+        return [None if entry is None else _tried(contest, entry, next(done)) for entry in entries]
+
+    found = propose(contest.spaces, contest.propose, seed, trial)
+    usd = [float("inf") if tried is None else tried.usd for _, tried in found]
+    return _entered(contest, [point for point, _ in found], usd)
+
+
+def _tried(contest: Contest, candidate: Candidate, done: Sequence[Replication]) -> Tried:
+    if not done:
+        raise KeyboardInterrupt
+    usd = fmean(_rented(case, each) for case, each in zip(candidate.cases, done, strict=True))
+    ours = ("", candidate.platform)
+    return Tried(usd, tuple(
+        _beyond(each, run) if each.platform in ours else 0.0
+        for each in contest.wanted for run in done
+    ))  # fmt: skip
+
+
+def _rented(case: Case, done: Replication) -> float:
+    """US dollars a month: as a run says where an autoscaler rents servers, else by the formula."""
+    month = monthly(case)
+    if case.choices.autoscaling is None:
+        return month.total
+    hours = case.scenario.horizon / 3600.0
+    rented = float(done.figures["cost"]["usd"])
+    return month.total - month.servers + rented / hours * HOURS
+
+
+def _beyond(wanted: Expectation, done: Replication) -> float:
+    """How far from its bound, relative to it: 0 or less where it holds."""
+    judged = Judgement(wanted, wanted.platform, measured(done.figures, wanted.metric))
+    margin, scale = judged.margin, abs(wanted.bound) or 1.0
+    if margin is None:
+        return NEVER
+    return min(0.0, -margin / scale) if judged.holds else max(-margin / scale, LEAST)

@@ -18,6 +18,7 @@ from sim.study.decision.race import Runner, Standing, likely
 
 APPLIED = ("compose.override.yaml", "kubernetes.yaml")
 SHOWN = 12  # rungs on a terminal; the files have all
+FEW, MANY = 0.05, 100  # of runs held, of that many: then an optimiser is told of; chosen
 UNTRIED = (Standing.UNTRIED, Standing.RACING)
 
 
@@ -120,6 +121,22 @@ def untried(ladder: PriceLadder) -> list[str]:
     return lines
 
 
+def proposing(ladder: PriceLadder) -> list[str]:
+    """What an optimiser did, or could do."""
+    contest = ladder.contest
+    if contest.propose:
+        count = len(contest.candidates) + len(contest.impossible)
+        return [
+            f"{count} of {contest.size:,} set-ups were proposed by an optimiser, each after a run: "
+            "a cheaper one that holds may be among the others. Where an autoscaler rents servers, "
+            "the order is that of what it rented on the first seed"
+        ]
+    held, raced = (sum(r.held for r in ladder.runners), sum(r.runs for r in ladder.runners))
+    if held < FEW * raced and raced > MANY:
+        return [f"{held} of {raced} runs held: --propose {MANY} asks an optimiser which to try"]
+    return []
+
+
 def _lines(ladder: PriceLadder, lay: Lay, most: int | None) -> Iterator[str]:
     contest = ladder.contest
     yield finding(ladder)
@@ -127,7 +144,7 @@ def _lines(ladder: PriceLadder, lay: Lay, most: int | None) -> Iterator[str]:
     yield from lay(table(ladder, most))
     yield ""
     runs = sum(runner.runs + (runner.fresh or (0, 0))[1] for runner in ladder.runners)
-    yield from (f"{line}." for line in untried(ladder))
+    yield from (f"{line}." for line in (*untried(ladder), *proposing(ladder)))
     names = ", ".join(planned.name for planned in contest.plans)
     yield (
         f"{len(contest.candidates)} set-ups, {runs} of {len(contest.candidates)} x "
@@ -143,6 +160,8 @@ def record(ladder: PriceLadder) -> dict[str, Any]:
         "finding": finding(ladder),
         "slo": [each.text for each in ladder.contest.wanted],
         "chance": ladder.contest.rule.chance,
+        "size": ladder.contest.size,
+        "proposed": len(ladder.contest.candidates) if ladder.contest.propose else None,
         "winner": None if winner is None else rows(ladder)[winner.place],
         "ladder": rows(ladder),
         "impossible": [

@@ -24,7 +24,7 @@ from sim.schema.text.validation import read_file
 from sim.simulation.case import Case
 from sim.study.ask import Ask
 from sim.study.batch import Batch, Runner
-from sim.study.causes import Alteration, changed, settings_for
+from sim.study.causes import Alteration, altered, alters, changed, wished
 from sim.study.decision.money import monthly
 from sim.study.decision.sensitivity import scaled
 from sim.study.decision.year import Harms, Recurrence
@@ -36,10 +36,19 @@ from sim.study.quarter.tally import Incident
 FILE = Path(__file__).with_name("setups.yaml")
 WEEKS = 365.25 / 7.0  # of a year
 FEW = 1  # seeds in the other worlds, compared with the same of the world as assumed
-PEOPLE = tuple(
-    f"stack.operator.{step}" for step in ("detect", "acknowledge", "login", "diagnose", "command")
+# not `detect`, which is an alarm's: a quicker one calls for what heals by itself
+PEOPLE = tuple(f"stack.operator.{step}" for step in ("acknowledge", "login", "diagnose", "command"))
+# of requests and jobs in the short form, and of every step of a story
+DEMANDS = (
+    "stack.services.*.cpu.demand",
+    "stack.services.*.database.demand",
+    *(
+        f"stack.services.*.{story}.{within}{law}"
+        for story in ("steps", "endpoints.*")
+        for within in ("", "cache.on_miss.", "together.together.")
+        for law in ("cpu.cpu", "query.demand")
+    ),
 )
-DEMANDS = ("stack.services.*.cpu.demand", "stack.services.*.database.demand")
 AS_ASSUMED = "as assumed"
 WORLDS: Mapping[str, tuple[tuple[str, ...], float]] = {
     AS_ASSUMED: ((), 1.0),
@@ -89,6 +98,7 @@ class Rehearsal(NamedTuple):
     case: Case
     seed: int
     night: bool
+    settings: Mapping[str, Any] = {}  # of the set-up, the world and the hour: it runs again so
 
 
 class Prospects(NamedTuple):
@@ -102,6 +112,9 @@ class Prospects(NamedTuple):
     setups: tuple[tuple[Setup, Case], ...] = ()  # with a case of each, for its money
     replays: tuple[Rehearsal, ...] = ()
     rates_file: str = ""  # the reader's own; empty: ours
+    same: Mapping[str, tuple[str, ...]] = {}  # by a set-up's name: of those that it has already
+    ask: Ask | None = None
+    incidents: tuple[tuple[Rehearsal, Harms], ...] = ()  # once run: what each did
 
 
 def prepare(ask: Ask, rates: Rates, now: str = "compose") -> Prospects:
@@ -123,50 +136,58 @@ def prepare(ask: Ask, rates: Rates, now: str = "compose") -> Prospects:
     if not plans:
         raise InputError(field="--stack", found=left_out[0], expected="one that an incident fits")
     replays: list[Rehearsal] = []
-    known: list[tuple[Setup, Case]] = []
+    known: list[tuple[Setup, dict[str, Case]]] = []
+    same: dict[str, tuple[str, ...]] = {}
     for number, way in enumerate(ways):
-        mine = {
-            kind.name: case
-            for kind in rates.kinds
-            if kind.name in plans and (case := _case(plans[kind.name], way)) is not None
-        }
-        if set(mine) != set(plans):
-            missing = ", ".join(sorted(set(plans) - set(mine)))
-            left_out.append(f"the set-up {way.name!r}: it does not take {missing}")
+        try:
+            given = {name: _settings(planned, way) for name, planned in plans.items()}
+            mine = {name: _case(planned, way, given[name]) for name, planned in plans.items()}
+        except InputError as error:
+            left_out.append(f"the set-up {way.name!r}: {error.issues[0]}")
             continue
-        case = next(iter(mine.values()))
-        if twins := [other.name for other, its_case in known if its_case == case]:
-            left_out.append(f"the set-up {way.name!r}: it is {twins[0]!r} here")
+        twin = next((other.name for other, its in known if its == mine), None)
+        if twin is not None:
+            same[twin] = (*same.get(twin, ()), way.name)
             continue
-        known.append((way, case))
+        known.append((way, mine))
         for kind in rates.kinds:
             if kind.name in mine:
-                replays += _replays(number, kind, plans[kind.name], mine[kind.name], ask, rates)
-    stack = next(iter(plans.values())).stack
+                here = plans[kind.name], mine[kind.name]
+                replays += _replays(number, kind, *here, given[kind.name], ask, rates)
     return Prospects(
-        stack, rates, ask.seed,
-        left_out=tuple(left_out), setups=tuple(known), replays=tuple(replays),
+        next(iter(plans.values())).stack, rates, ask.seed, left_out=tuple(left_out),
+        setups=tuple((way, next(iter(mine.values()))) for way, mine in known),
+        replays=tuple(replays), same=same, ask=ask,
     )  # fmt: skip
 
 
-def _case(planned: Plan, way: Setup) -> Case | None:
-    """The kind's case under a set-up; None where it does not take its settings."""
-    case = next(case for case in planned.cases if case.platform == way.platform)
-    if not way.set:
-        return case
+def _settings(planned: Plan, way: Setup) -> dict[str, Any]:
+    """What a set-up changes. Raises `InputError` for what it cannot set."""
+    case = _on(planned, way)
     change = Alteration(name="setup", says=way.says, set=way.set)
-    settings = settings_for(change, case)
-    return changed(planned, case, settings) if settings else case
+    wanted = wished(change, case).items()
+    return {path: value for path, value in wanted if alters(case, path, value)}
+
+
+def _case(planned: Plan, way: Setup, settings: Mapping[str, Any]) -> Case:
+    """The kind's case under a set-up. Raises `InputError`."""
+    case = _on(planned, way)
+    return altered(planned, case, settings) if settings else case
+
+
+def _on(planned: Plan, way: Setup) -> Case:
+    return next(case for case in planned.cases if case.platform == way.platform)
 
 
 def _replays(
-    number: int, kind: IncidentKind, planned: Plan, case: Case, ask: Ask, rates: Rates
-) -> Iterator[Rehearsal]:
+    number: int, kind: IncidentKind, planned: Plan, case: Case, given: Mapping[str, Any], ask: Ask,
+    rates: Rates,
+) -> Iterator[Rehearsal]:  # fmt: skip
     reps = ask.reps or FEW
     for world, (patterns, factor) in WORLDS.items():
         settings = scaled(case, patterns, factor)
-        altered = changed(planned, case, settings) if settings else case
-        if altered is None:
+        there = changed(planned, case, settings) if settings else case
+        if there is None:
             continue
         seeds = reps if world == AS_ASSUMED else min(FEW, reps)
         for k in range(seeds):
@@ -174,7 +195,19 @@ def _replays(
             at_s = time_of(kind.planned, rates.weeks, share, (k * 0.618034 + 0.25) % 1.0)
             incident = Incident(kind.name, kind.scenario, at_s, ask.seed + k, share)
             night = case.stack.operator.night_at(at_s) is not None
-            yield Rehearsal(number, kind, world, at_hour(altered, incident), ask.seed + k, night)
+            then = at_hour(there, incident)
+            told = {**given, **settings, **_when(then)}
+            yield Rehearsal(number, kind, world, then, ask.seed + k, night, told)
+
+
+def _when(case: Case) -> dict[str, Any]:
+    """The hour, and the server that is struck, as settings."""
+    struck = {
+        f"scenario.events.{i}.server_crash.server": event.server_crash.server
+        for i, event in enumerate(case.scenario.events)
+        if event.server_crash is not None
+    }
+    return {"scenario.starts_at": f"{case.scenario.starts_at:.9g}s", **struck}
 
 
 def measure(decision: Prospects, run: Runner = Batch.run) -> Prospects:
@@ -196,9 +229,10 @@ def measure(decision: Prospects, run: Runner = Batch.run) -> Prospects:
     )
     samples: dict[tuple[str, str, str], list[Harms]] = {}
     ways = setups()
-    for each, replication in pairs:
+    incidents = tuple((each, _harms(each, done, decision.rates)) for each, done in pairs)
+    for each, harms in incidents:
         key = (ways[each.setup].name, each.world, each.kind.name)
-        samples.setdefault(key, []).append(_harms(each, replication, decision.rates))
+        samples.setdefault(key, []).append(harms)
     outcomes = []
     rates = decision.rates
     for way, case in decision.setups:
@@ -212,7 +246,29 @@ def measure(decision: Prospects, run: Runner = Batch.run) -> Prospects:
             for world in WORLDS
         }
         outcomes.append(Prospect(way, monthly(case), worlds))
-    return decision._replace(outcomes=tuple(outcomes))
+    return decision._replace(outcomes=tuple(outcomes), incidents=incidents)
+
+
+def followed(decision: Prospects) -> list[dict[str, Any]]:
+    """A row a run: how often such an incident comes, what it did, and what to type to see it."""
+    ways, rows = setups(), []
+    for each, harms in decision.incidents:
+        servers = each.case.stack.servers.count or 1
+        rows.append({
+            "setup": ways[each.setup].name, "platform": each.case.platform,
+            "kind": each.kind.name, "world": each.world, "seed": each.seed,
+            "a_year": _rate(each.kind, decision.rates, servers), **harms._asdict(),
+            "command": _command(each, decision.ask) if decision.ask else "",
+        })  # fmt: skip
+    return rows
+
+
+def _command(each: Rehearsal, ask: Ask) -> str:
+    alone = replace(
+        ask, scenario=each.kind.scenario, platforms=[each.case.platform], seed=each.seed, reps=1,
+        settings={**ask.pairs, **each.settings},
+    )  # fmt: skip
+    return alone.command([each.case.platform])
 
 
 def _run(replays: Sequence[Rehearsal], run: Runner) -> list[Replication]:

@@ -4,7 +4,7 @@ Kubernetes begins to pay, what only the reader knows. As Markdown, HTML, JSON an
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from html import escape
 from io import BytesIO
 from itertools import chain, repeat
@@ -15,15 +15,18 @@ from sim.report.plots import drawable
 from sim.report.study_page import StudyPage
 from sim.report.text import words
 from sim.report.text.columns import WIDTH, Cells, aligned, markdown_table, numeric
-from sim.study.decision.decision import AS_ASSUMED, FEW, Prospects
+from sim.schema.operator import Operator
+from sim.study.decision.decision import FEW, Prospects, followed
 from sim.study.decision.worth import (
     DEPLOYS,
+    HANGS,
     PAID_OFF,
     SURE,
     BreakEven,
     Choice,
     Hinge,
     Improvement,
+    Ranges,
     Terms,
     Threshold,
     Weighed,
@@ -33,12 +36,14 @@ from sim.study.decision.worth import (
     confidence,
     harmed,
     hinges,
+    other_side,
+    ranges_of,
     rival,
     seeds,
     steps,
+    turned,
     weigh,
 )
-from sim.study.decision.year import drawn, ranges
 
 STYLE = (
     ":root{color-scheme:light dark;--ink:#222;--paper:#fff;--line:#ddd}"
@@ -64,18 +69,18 @@ class Advice(NamedTuple):
     break_even: list[BreakEven]
     thresholds: list[Threshold]
     steps: list[Improvement]
-    ranges: list[Any]  # of each set-up: what 90 % of years have, by harm
+    ranges: list[Ranges]  # of each set-up
+    turned: float  # of the assumptions that were tried: they say otherwise of the need
 
 
 def verdict(decision: Prospects, terms: Terms) -> Advice:
     weighed = weigh(decision, terms)
-    years = [
-        ranges(drawn(outcome.worlds[AS_ASSUMED], decision.seed)) for outcome in decision.outcomes
-    ]
+    years = [ranges_of(outcome, terms, decision.seed) for outcome in decision.outcomes]
+    found = hinges(decision, terms)
     return Advice(
-        decision, terms, weighed, choose(weighed, terms), confidence(decision, terms),
-        hinges(decision, terms), break_even(decision, terms), by_price(weighed, terms.sale),
-        steps(weighed), years,
+        decision, terms, weighed, choose(weighed, terms), confidence(decision, terms), found,
+        break_even(decision, terms), by_price(weighed, terms.sale), steps(weighed), years,
+        turned(decision, terms, found),
     )  # fmt: skip
 
 
@@ -89,6 +94,8 @@ def sentence(advice: Advice) -> str:
             f"Not enough is known: with other seeds the answer changes ({down}, "
             f"{_hours(best.year.down_h)} with {best.outcome.setup.name}); ask for more (--reps)."
         )
+    if advice.choice.matters and advice.turned > HANGS:
+        return _torn(advice, best)
     if not advice.choice.matters:
         return f"It does not matter: {down}, and no set-up saves more than minutes of it."
     unless = _unless(advice)
@@ -98,8 +105,23 @@ def sentence(advice: Advice) -> str:
     found = f"{best.outcome.setup.name} leaves {_hours(best.year.down_h)}"
     saved = f"{down}, {found} for {_more(best, now)} a month{_but(best, now)}"
     if advice.choice.orchestrator:
-        return f"{best.outcome.setup.name} pays: {saved}."
+        return f"{best.outcome.setup.name} pays{_turned(advice)}: {saved}."
     return f"You do not need an orchestrator{unless}: {saved}."
+
+
+def _torn(advice: Advice, best: Weighed) -> str:
+    """Where assumptions decide whether an orchestrator pays, and not the runs."""
+    other, now = other_side(advice.weighed, advice.choice), advice.weighed[0]
+    turns = [h for h in advice.hinges if h.choice.orchestrator != advice.choice.orchestrator]
+    whether = " or ".join(_clause(hinge) for hinge in turns[:2])
+    as_it_is = f", {_hours(now.year.down_h)} as it is" if now not in (best, other) else ""
+    return (
+        f"Not enough is known: {best.outcome.setup.name} is "
+        f"{words.money(other.money.total - best.money.total)} a month cheaper than "
+        f"{other.outcome.setup.name} ({_hours(best.year.down_h)} and "
+        f"{_hours(other.year.down_h)} down a year{as_it_is}), and {len(turns)} assumptions that "
+        f"only you can settle turn that, such as if {whether}."
+    )
 
 
 def _but(best: Weighed, now: Weighed) -> str:
@@ -121,9 +143,28 @@ def _unless(advice: Advice) -> str:
     return f" unless an hour down costs you some {_dollars(prices[0])} or more" if prices else ""
 
 
+def _turned(advice: Advice) -> str:
+    """The first assumption of which the need of an orchestrator hangs."""
+    needless = [h for h in advice.hinges if not h.choice.orchestrator]
+    return f" unless {_clause(needless[0])}" if needless else ""
+
+
+def _clause(hinge: Hinge) -> str:
+    """A world has no verb of its own: `people twice as fast`."""
+    says = hinge.says
+    for noun in ("people", "requests"):
+        says = says.replace(f"{noun} twice", f"{noun} are twice")
+        says = says.replace(f"{noun} half", f"{noun} are half")
+    return says
+
+
 def _dollars(price: float) -> str:
     """Two digits of it: more is not known."""
     return f"${float(f'{price:.2g}'):,.0f}"
+
+
+def _about(price: float) -> str:
+    return _dollars(price) if price >= 100.0 else words.money(price)
 
 
 def _best(advice: Advice) -> Weighed:
@@ -147,10 +188,8 @@ def sureness(advice: Advice) -> str:
     if not advice.hinges:
         return f"{first} No other value that was tried of the other assumptions changes it."
     changes = "; ".join(
-        f"if {hinge.says}: {hinge.choice.name}"
-        if hinge.choice.matters
-        else f"if {hinge.says}: it does not matter"
-        for hinge in advice.hinges[:2]
+        f"if {_clause(each)}: {each.choice.name if each.choice.matters else 'it does not matter'}"
+        for each in advice.hinges[:2]
     )
     more = f" ({len(advice.hinges) - 2} more change it)" if len(advice.hinges) > 2 else ""
     return f"{first} It hangs on: {changes}{more}."
@@ -175,8 +214,8 @@ def paying(advice: Advice) -> list[str]:
             continue
         span = ""
         if each.low is not None and each.high is not None:
-            span = f" ({words.money(each.low)} .. {words.money(each.high)} over seeds)"
-        price = f"{words.money(each.value)}{span}"
+            span = f" ({_about(each.low)} .. {_about(each.high)} over seeds)"
+        price = f"{_about(each.value)}{span}"
         lines.append(f"Kubernetes pays against {other} where {each.says} more than {price}.")
         if each.says.startswith("a lost") and advice.terms.sale:
             times = each.value / advice.terms.sale
@@ -196,6 +235,8 @@ def unknown(advice: Advice) -> list[str]:
     kinds, file = len(advice.decision.rates.kinds), advice.decision.rates_file or "ours"
     lines.append(f"--rates FILE: how often what happens (now {kinds} kinds, {file})")
     lines.append("--traffic LOG: who really comes")
+    if advice.decision.stack.operator == Operator():
+        lines.append("stack.operator: who is called, how fast (not told: everything at once)")
     return lines
 
 
@@ -207,10 +248,10 @@ def table(advice: Advice) -> Cells:
     )  # fmt: skip
     rows: list[Sequence[str]] = [heads]
     for each, years in zip(advice.weighed, advice.ranges, strict=True):
-        low, high = years["down_h"]
+        low, high = years.harms["down_h"]
         mark = " *" if each.outcome.setup.name == advice.choice.name else ""
         rows.append((
-            each.outcome.setup.name + mark,
+            _with_its_like(advice, each.outcome.setup.name) + mark,
             _hours(each.year.down_h),
             f"{_hours(low)} .. {_hours(high)}",
             words.count(round(each.year.failed)),
@@ -221,6 +262,46 @@ def table(advice: Advice) -> Cells:
             _hours(each.outcome.setup.work / 3600.0),
         ))  # fmt: skip
     return rows
+
+
+SPANS = (  # heading, name in Harms, words
+    ("lost requests", "failed", lambda value: words.count(round(value))),
+    ("jobs never done", "jobs_never_done", lambda value: words.count(round(value))),
+    ("work in incidents", "day_h", lambda value: f"{value:.0f}"),
+    ("by night", "night_h", lambda value: f"{value:.1f}"),
+    ("after them, h", "follow_up_h", lambda value: f"{value:.0f}"),
+)  # fmt: skip
+
+
+def spread(advice: Advice) -> Cells:
+    """What 9 of 10 drawn years have, of what the first table has means of."""
+    rows: list[Sequence[str]] = [
+        ("in 9 of 10 years", *(head for head, _, _ in SPANS), "money a month")
+    ]
+    for each, spans in zip(advice.weighed, advice.ranges, strict=True):
+        cells = [_span(spans.harms[name], said) for _, name, said in SPANS]
+        rows.append((each.outcome.setup.name, *cells, _span(spans.money, words.money)))
+    return rows
+
+
+def supposed(advice: Advice) -> Cells:
+    """The least and the most that one other assumption makes of a set-up."""
+    rows: list[Sequence[str]] = [("with one assumption changed", "down a year", "money a month")]
+    for each, spans in zip(advice.weighed, advice.ranges, strict=True):
+        down = _span(spans.down_assumed, _hours)
+        rows.append((each.outcome.setup.name, down, _span(spans.money_assumed, words.money)))
+    return rows
+
+
+def _span(bounds: tuple[float, float], said: Callable[[float], str]) -> str:
+    low, high = map(said, bounds)
+    return low if low == high else f"{low} .. {high}"
+
+
+def _with_its_like(advice: Advice, name: str) -> str:
+    """A set-up, and which others it is already, so that they were not run."""
+    others = advice.decision.same.get(name)
+    return f"{name} ({'; '.join(others)}: no change)" if others else name
 
 
 def prices(advice: Advice) -> Cells:
@@ -281,6 +362,11 @@ def _blocks(advice: Advice) -> Iterator[Block]:
         "Money: servers, control plane, balancer, volumes, upkeep, those hours, setting up over "
         f"{PAID_OFF:.0f} months, and what is lost as far as told. * the answer."
     )
+    yield spread(advice)
+    yield (
+        "Every figure is made of runs: decision.csv has a row for each, with what it did, how "
+        "often a year such an incident comes, and the command that repeats it."
+    )
     yield "## By what an hour down costs you"
     yield prices(advice)
     if advice.steps:
@@ -293,6 +379,8 @@ def _blocks(advice: Advice) -> Iterator[Block]:
     if (size := seeds(advice.decision)) > FEW:
         first = "the first seed" if FEW == 1 else f"the first {FEW} seeds"
         yield f"All columns are of {first} alone, to be compared; the first table is of all {size}."
+    yield supposed(advice)
+    yield "Each chosen number at half and at double, and each of the worlds above, one at a time."
     yield "## What only you know"
     yield from unknown(advice)
     for line in advice.decision.left_out:
@@ -357,6 +445,7 @@ def record(advice: Advice) -> dict[str, Any]:
         "verdict": sentence(advice),
         "choice": advice.choice._asdict(),
         "confidence": advice.sure,
+        "turned": advice.turned,
         "hangs_on": [
             {"if": hinge.says, "then": hinge.choice._asdict()} for hinge in advice.hinges
         ],
@@ -364,9 +453,15 @@ def record(advice: Advice) -> dict[str, Any]:
         "seeds": seeds(advice.decision),
         "setups": [
             {
-                "name": each.outcome.setup.name, "platform": each.outcome.setup.platform,
+                "name": each.outcome.setup.name,
+                "same": list(advice.decision.same.get(each.outcome.setup.name, ())),
+                "platform": each.outcome.setup.platform,
                 "orchestrator": each.outcome.setup.orchestrator, "year": each.year._asdict(),
-                "years": {name: list(span) for name, span in years.items()},
+                "years": {name: list(span) for name, span in years.harms.items()},
+                "usd_month_years": list(years.money),
+                "assumptions": {
+                    "down_h": list(years.down_assumed), "usd_month": list(years.money_assumed)
+                },
                 "usd_month": {**each.money._asdict(), "total": each.money.total},
             }
             for each, years in zip(advice.weighed, advice.ranges, strict=True)
@@ -390,6 +485,7 @@ def _png(advice: Advice) -> bytes:
 
 
 PAGE: StudyPage[Advice] = StudyPage(
-    "decision", text, markdown, record, others={"decision.html": html},
+    "decision", text, markdown, record, {"decision.csv": lambda advice: followed(advice.decision)},
+    others={"decision.html": html},
     picture="sim.study.decision.pictures:setups",
 )  # fmt: skip

@@ -20,7 +20,7 @@ from sim.study.plan import Plan, plan
 
 FORM = "PATH=LOW..HIGH or PATH=A|B, such as stack.services.api.replicas=1..8"
 MOST = 10_000  # points: chosen, some hours of short runs
-_RANGE = re.compile(r"(\d+)\.\.(\d+)(?:/(\d+))?")
+_RANGE = re.compile(r"(\d{1,15})\.\.(\d{1,15})(?:/(\d{1,15}))?")
 _NEXT = re.compile(r",(?=[\w*-]+\.[\w.*-]+=)")  # a comma before another path
 
 Values = range | tuple[Any, ...]
@@ -56,7 +56,8 @@ def knobs(texts: Sequence[str], field: str = "--vary") -> tuple[Dial, ...]:
 
 
 def knobs_file(path: Path) -> tuple[Dial, ...]:
-    """A YAML file of `path: 1..8` or `path: [a, b]`. Raises `InputError`."""
+    """A YAML file of `path: 1..8` or `path: [a, b]`, of a space of any size. Raises
+    `InputError`."""
     document = read_yaml(read_text(path, str(path)), str(path))
     if not isinstance(document.data, dict) or not document.data:
         raise document.error((), "no paths", "PATH: LOW..HIGH, or PATH: [A, B]")
@@ -68,17 +69,17 @@ def knobs_file(path: Path) -> tuple[Dial, ...]:
         if not values:
             raise document.error((name,), repr(raw), "LOW..HIGH, or [A, B]")
         read.append(Dial(str(name), values))
-    check_size(read, str(path))
     return tuple(read)
 
 
-def check_size(space: Sequence[Dial], field: str) -> None:
+def check_size(space: Sequence[Dial], field: str, otherwise: str = "") -> None:
     """Raise `InputError` for more points than anybody waits for, naming what to cut."""
     size = prod(len(knob.values) for knob in space)
     if size > MOST:
         longest = max(space, key=lambda knob: len(knob.values))
         found = f"a space of {size:,} points"
         expected = f"at most {MOST:,}: fewer values of {longest.path} ({len(longest.values):,} now)"
+        expected += otherwise
         raise InputError(field=field, found=found, expected=expected)
 
 

@@ -163,7 +163,7 @@ def setups(advice: Advice) -> Figure:
         figure.add_axes((0.61, 0.09, 0.36, 0.74)),
     )
     for y, (each, years) in enumerate(zip(weighed, advice.ranges, strict=True)):
-        low, high = years["down_h"]
+        low, high = years.harms["down_h"]
         left.barh(y, each.year.down_h, 0.6, color=VERMILLION, alpha=0.8)
         left.plot([low, high], [y, y], color=INK, linewidth=1.5)
         told = words.duration(each.year.down_h * 3600.0)

@@ -4,22 +4,24 @@ The rule: the least money a month is best, what users' failures cost in it as fa
 so. Where nobody does, each set-up is best from some price of an hour down to another, or never
 (`by_price`), and the first of them is the answer. Where then no set-up saves a tenth of an hour a
 year, it does not matter. The rule is asked again with the seeds drawn anew (bootstrap): how often
-it says the same is the confidence; below SURE, not enough is known.
+it says the same is the confidence; below SURE, not enough is known. Nor is it where more than HANGS
+of the assumptions that were tried say otherwise of the need.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from sim.dataplane import draws
 from sim.results.intervals import bounds
 from sim.study.decision.decision import AS_ASSUMED, FEW, Prospect, Prospects
-from sim.study.decision.year import Harms, expected
+from sim.study.decision.year import Harms, drawn, expected, ranges, span
 
 MONTHS = 12.0
 MATTERS_H = 0.1  # hours a year; chosen
 SURE = 0.6  # chosen
+HANGS = 0.25  # of the assumptions tried turn the need: then they decide, not the runs; chosen
 AGAIN = 200  # bootstrap samples
 PAID_OFF = 24.0  # months in which the work to get to a set-up is paid; chosen
 DEPLOYS = "deploys and other planned work come"
@@ -103,18 +105,59 @@ def weigh(decision: Prospects, terms: Terms, which: Sequence[int] = ()) -> list[
 
 def weigh_one(outcome: Prospect, terms: Terms, which: Sequence[int] = ()) -> Weighed:
     year = expected(outcome.worlds[terms.world], terms.rates, which, terms.planned)
+    return Weighed(outcome, year, money_of(outcome, year, terms))
+
+
+def money_of(outcome: Prospect, year: Harms, terms: Terms) -> Money:
+    """A month of such a year."""
     upkeep_h = terms.upkeep * outcome.setup.upkeep / 3600.0
     migration_h = terms.migration * outcome.setup.work / 3600.0
     people_h = year.day_h + year.night_h + terms.follow_up * year.follow_up_h
     lost = terms.down_hour * year.down_h + terms.sale * year.failed
-    money = Money(
+    return Money(
         outcome.month.total,
         upkeep_h * terms.work_hour,
         migration_h / PAID_OFF * terms.work_hour,
         people_h / MONTHS * terms.work_hour,
         lost / MONTHS,
     )
-    return Weighed(outcome, year, money)
+
+
+class Ranges(NamedTuple):
+    """Of a set-up: what 90 % of drawn years have, and the least and most with each assumption at
+    another value."""
+
+    harms: Mapping[str, tuple[float, float]]
+    money: tuple[float, float]  # a month, all of it
+    down_assumed: tuple[float, float]  # hours a year
+    money_assumed: tuple[float, float]
+
+
+def ranges_of(outcome: Prospect, terms: Terms, seed: int) -> Ranges:
+    years = drawn(outcome.worlds[terms.world], seed)
+    varied = list(_varied(outcome, terms))
+    downs, totals = [w.year.down_h for w in varied], [w.money.total for w in varied]
+    return Ranges(
+        ranges(years),
+        span([money_of(outcome, year, terms).total for year in years]),
+        (min(downs), max(downs)),
+        (min(totals), max(totals)),
+    )
+
+
+def _varied(outcome: Prospect, terms: Terms) -> Iterator[Weighed]:
+    """As assumed, and with each assumption at another value: in other worlds, of which there are
+    few seeds, by as much more as those have."""
+    now, few = weigh_one(outcome, terms), weigh_one(outcome, terms, range(FEW))
+    yield now
+    for _, other in variations(terms, outcome.worlds):
+        if other.world == terms.world:
+            yield weigh_one(outcome, other)
+            continue
+        there = weigh_one(outcome, other, range(FEW))
+        parts = zip(now.year, there.year, few.year, strict=True)
+        year = Harms(*(max(0.0, a + b - c) for a, b, c in parts))
+        yield Weighed(outcome, year, money_of(outcome, year, other))
 
 
 def choose(weighed: Sequence[Weighed], terms: Terms) -> Choice:
@@ -190,6 +233,15 @@ def hinges(decision: Prospects, terms: Terms) -> list[Hinge]:
     return sorted(other, key=lambda hinge: hinge.choice.orchestrator == answer.orchestrator)
 
 
+def turned(decision: Prospects, terms: Terms, found: Sequence[Hinge]) -> float:
+    """Of all assumptions that were tried, the share with which the need of an orchestrator is
+    another one; `found`: where the choice is."""
+    answer = choose(weigh(decision, terms), terms)
+    tried = len(list(variations(terms, decision.outcomes[0].worlds)))
+    turns = [hinge for hinge in found if hinge.choice.orchestrator != answer.orchestrator]
+    return len(turns) / tried
+
+
 # ---- from which price on ----
 class Threshold(NamedTuple):
     """A set-up that costs least from this price of an hour down (USD) to the next threshold's;
@@ -217,6 +269,12 @@ def by_price(weighed: Sequence[Weighed], sale: float = 0.0) -> list[Threshold]:
             return thresholds
         price, down_h, money, best = min(better, key=lambda line: line[:2])
         thresholds.append(Threshold(price, best, money))
+
+
+def other_side(weighed: Sequence[Weighed], answer: Choice) -> Weighed:
+    """The least money of those that differ from the answer in the need of an orchestrator."""
+    others = [w for w in weighed if w.outcome.setup.orchestrator != answer.orchestrator]
+    return min(others, key=lambda each: each.money.total)
 
 
 def rival(weighed: Sequence[Weighed], terms: Terms) -> Weighed:

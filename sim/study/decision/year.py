@@ -76,9 +76,11 @@ def drawn(year: Sequence[Recurrence], seed: int, years: int = YEARS) -> list[Har
 
 def ranges(years: Sequence[Harms]) -> Mapping[str, tuple[float, float]]:
     """Of each harm, what 90 % of years have."""
-    bounds = {}
-    for name in Harms._fields:
-        column = sorted(getattr(harms, name) for harms in years)
-        low, high = (column[rank(len(column), percent)] for percent in RANGE)
-        bounds[name] = (low, high)
-    return bounds
+    return {name: span([getattr(harms, name) for harms in years]) for name in Harms._fields}
+
+
+def span(values: Sequence[float]) -> tuple[float, float]:
+    """Between which 90 % of them are."""
+    column = sorted(values)
+    low, high = (column[rank(len(column), percent)] for percent in RANGE)
+    return low, high
