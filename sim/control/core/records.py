@@ -124,6 +124,7 @@ class Volume:
     service: str
     server: Server  # that has it
     moves: bool  # a cloud disk, which outlives its server and can be attached to another
+    pinned: bool = True  # nobody starts it elsewhere; else it begins there with an empty disk
     lost: bool = False  # nothing of it is left; until it is restored
     full: bool = False  # no space left: who writes to it ends, and cannot start
 
