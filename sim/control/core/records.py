@@ -138,7 +138,7 @@ class Trouble:
     seen: str  # what she reads when she looks
     command: str  # what she does about it
     takes: LawSpec  # her time for it, when she knows what it is
-    repaired: Callable[[], Loop]  # what follows once she has done it
+    repaired: Callable[[], Loop | None]  # what follows once she has done it
     change: bool = False  # somebody changed something lately: a rollback ends it
 
 

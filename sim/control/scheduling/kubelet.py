@@ -136,14 +136,10 @@ class Kubelets:
         elif not found:
             home = volume.server.name
 
-            def pinned() -> Loop:
-                cluster.pin(service)
-                yield from ()
-
             cluster.trouble(Trouble(
                 "empty", service, f"{c.name} has no tables: the rows of {service} are on {home}",
                 f"constrain {service} to {home}, and deploy that",
-                LawSpec(law="lognormal", mean=PIN.value, cv=0.5), pinned,
+                LawSpec(law="lognormal", mean=PIN.value, cv=0.5), lambda: cluster.pin(service),
             ))  # fmt: skip
 
     def available(self, c: Container) -> Loop:
