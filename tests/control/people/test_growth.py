@@ -19,7 +19,7 @@ from sim.control.people.repertoire import REPERTOIRE, Symptoms
 from sim.dataplane.tables import PlaneGauge
 from sim.platforms.platform import Platform
 from sim.schema.operator import Alarm
-from sim.schema.scenario import RentServers
+from sim.schema.scenario import RaiseConnections, RentServers
 from tests.control.outage import replay, rows, when
 from tests.control.world import EMPTY, MANAGED, World, stack_of
 
@@ -103,6 +103,8 @@ def test_a_provider_that_answers_lends_twice_as_many() -> None:
     world.cluster.clock.loop(growth.ask_provider(human))
     world.until(HOURS * 5)
     assert world.cluster.stack.servers.quota == 8
+    (row,) = [row for row in world.cluster.timeline if row.event == "quota"]
+    assert row.text == "the provider lends 8 servers from now on"
     assert human.under_way == 0
 
 
@@ -233,3 +235,80 @@ def test_the_same_code_started_anew_is_another_release(platform: Platform) -> No
         live = [c for c in world.cluster.of("api") if not c.deleting]
         assert {c.version.restarted for c in live} == {count}
         assert len(live) == 2
+
+
+@pytest.mark.parametrize(
+    ("hot", "busy", "late", "grown"),
+    [
+        ("api", "worker", [], "api"), ("", "worker", [], "worker"), ("api", "", [], "api"),
+        ("", "", ["worker"], "worker"), ("", "", [], "worker"),  # of nobody the workers
+    ],
+)  # fmt: skip
+def test_who_gets_more_replicas_is_who_is_hot_then_busy_then_late(
+    monkeypatch: pytest.MonkeyPatch, hot: str, busy: str, late: list[str], grown: str
+) -> None:
+    world = world_of(api={}, worker={}, redis={})
+    monkeypatch.setattr(on_call, "backlogged", lambda _human: late)
+    done(world, lambda human: on_call.scale_out(human, Symptoms(hot=hot, busy=busy)))
+    assert {n for n in ("api", "worker") if world.cluster.desired[n] > 1} == {grown}
+
+
+@pytest.mark.parametrize(
+    ("asked", "limit"), [(None, 100), (RaiseConnections(max_connections=450), 450)]
+)
+def test_connections_are_raised_to_what_is_asked_or_to_what_all_pools_need(
+    asked: RaiseConnections | None, limit: int
+) -> None:
+    """Three pools of 20 and three for the superuser are 63; of 300 she takes nothing away."""
+    for before, wanted in ((50, limit), (300, limit if asked else 300)):
+        api = {"replicas": 3, "database": {"pool": 20}}
+        world = world_of(api=api, postgres={"max_connections": before})
+        said = done(world, lambda human: runbooks.raise_connections(human, asked))
+        assert f"operator sets max_connections to {wanted}, restarts postgres" in said
+        assert world.cluster.service("postgres").max_connections == wanted
+
+
+@pytest.mark.parametrize(("dns", "told"), [(True, False), (False, True)])
+def test_users_hear_of_new_servers_one_by_one_or_all_at_the_end(dns: bool, told: bool) -> None:
+    world = world_of(EMPTY, 1, api={"port": 80})
+    world.cluster.host_ports = True
+    ask = RentServers(service="api", servers=1, replicas=2, balancer=False, dns=dns)
+    said = done(world, lambda human: runbooks.rent_servers(human, ask))
+    assert ("operator tells users the addresses" in said) is told
+    assert len(world.cluster.servers) == 2
+
+
+@pytest.mark.parametrize(
+    ("state", "looks"), [("running", 0), ("starting", 6), ("gone", 0), ("late", 2)]
+)
+def test_she_looks_until_it_listens_or_does_not_come(state: str, looks: int) -> None:
+    world = world_of(EMPTY, 1)
+    cluster, (c, _) = world.cluster, world.cluster.of("api")
+    human = Human(cluster)
+    human.spec = human.spec.model_copy(
+        update={"habits": human.spec.habits.model_copy(update={"patience": 6, "recheck": 10.0})}
+    )
+    world.until(0.0)
+    ends: list[float] = []
+
+    def watched() -> Loop:
+        yield from runbooks.until_listening(human, c)
+        ends.append(cluster.clock.now)
+
+    if state != "running":
+        c.state = "exited" if state == "gone" else "starting"
+    cluster.clock.loop(watched())
+    world.until(15.0)
+    if state == "late":
+        c.state = "running"
+    world.until(1000.0)
+    assert ends == [10.0 * looks]
+
+
+def test_looks_that_were_left_out_fill_a_window_as_if_they_had_been_made() -> None:
+    """Six of them are 50 s: the window is whole, and nothing alarms in it."""
+    window = Window(Alarm(look=10.0, window=60.0, failed=3, share=0.05, jobs=200))
+    window.add(Sighting(0.0, gauge(failed=9, connections_refused=4), (0,)))
+    assert window.stood([10.0 * k for k in range(1, 40)]) == 0
+    assert [look.t_s for look in window.seen] == [10.0 * k for k in range(33, 40)]
+    assert window.quiet()
