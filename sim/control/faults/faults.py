@@ -33,6 +33,7 @@ from sim.schema.scenario import (
     External,
     Failures,
     Hang,
+    Hit,
     Leak,
     LockOut,
     OperatorKill,
@@ -53,8 +54,6 @@ from sim.schema.scenario import (
 )
 from sim.schema.stack_checks import resolve
 
-Hits = OperatorKill | OperatorStop | ProcessCrash | Hang
-
 
 def victims(
     containers: list[Container], replicas: int, which: Which = "oldest", lot: float = 0.0
@@ -72,7 +71,7 @@ def victims(
     return alive[first : first + replicas]
 
 
-def hit_by(cluster: Cluster, spec: Hits) -> list[Container]:
+def hit_by(cluster: Cluster, spec: Hit) -> list[Container]:
     """The victims of an event that names a service, so many of its replicas, and which."""
     containers = cluster.of(resolve(cluster.stack, spec.service))
     lot = cluster.random("fault/which") if spec.which == "any" else 0.0
