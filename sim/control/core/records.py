@@ -124,6 +124,7 @@ class Volume:
     service: str
     server: Server  # that has it
     moves: bool  # a cloud disk, which outlives its server and can be attached to another
+    pinned: bool = True  # nobody starts it elsewhere; else it begins there with an empty disk
     lost: bool = False  # nothing of it is left; until it is restored
     full: bool = False  # no space left: who writes to it ends, and cannot start
 
@@ -137,7 +138,7 @@ class Trouble:
     seen: str  # what she reads when she looks
     command: str  # what she does about it
     takes: LawSpec  # her time for it, when she knows what it is
-    repaired: Callable[[], Loop]  # what follows once she has done it
+    repaired: Callable[[], Loop | None]  # what follows once she has done it
     change: bool = False  # somebody changed something lately: a rollback ends it
 
 

@@ -62,7 +62,7 @@ def repair(human: Human, trouble: Trouble) -> Loop:
     human.say(f"finds: {trouble.seen}")
     yield from human.work(trouble.takes, "repair", step=trouble.command)
     if human.cluster.ended(trouble):
-        yield from trouble.repaired()
+        yield from trouble.repaired() or ()
 
 
 def by_hand_unless_restarted(human: Human, stopped: list[Container]) -> Loop:

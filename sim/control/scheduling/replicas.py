@@ -300,7 +300,7 @@ class Keeper:
     def stateful(self, service: str) -> None:
         """One name, one replica: no new one while the old one exists, wherever it is."""
         wanted, version = self.cluster.desired[service], self.cluster.versions[service]
-        members = self.cluster.of(service)
+        members = [c for c in self.cluster.of(service) if not self.is_left_behind(c)]
         for _ in range(wanted - len(members) - len(self.pending(service))):
             self.cluster.wait_for_server(service, version)
         if self.strategy is None:
@@ -311,6 +311,11 @@ class Keeper:
             self.cluster.retire(live[-1])
         elif stale is not None:
             self.cluster.retire(live[stale])
+
+    def is_left_behind(self, c: Container) -> bool:
+        """Has its server fallen silent with it, and may another one begin without its disk?"""
+        volume = self.cluster.volumes.get(c.service)
+        return c.deleting and not c.server.answers and volume is not None and not volume.pinned
 
     # ---- a place and a process ----
     def place(self) -> None:
@@ -334,7 +339,7 @@ class Keeper:
     def choose(self, pending: Pending) -> Server | None:
         """The scheduler's choice; what has a disk in one server goes there or waits for it."""
         volume = self.cluster.volumes.get(pending.service)
-        if volume is None or volume.moves:
+        if volume is None or volume.moves or not volume.pinned:
             return self.queue.choose(pending)
         home = volume.server
         open_ = home.alive and home.ready and not home.cordoned and home.released_s is None
@@ -390,6 +395,8 @@ class Keeper:
             return  # Terminating until its kubelet answers
         wanted = len(self.cluster.of(c.service)) <= self.cluster.desired[c.service]
         stays = server.answers and not server.cordoned and wanted and not c.preempted
+        volume = self.cluster.volumes.get(c.service)
+        stays = stays and (volume is None or volume.moves or volume.server is server)
         if stays and self.cluster.service(c.service).role in STATEFUL:
             self.cluster.renew(c, self.cluster.versions[c.service])
             self.cluster.clock.loop(self.kubelets.launch(c))

@@ -307,3 +307,26 @@ def test_twice_as_many_or_one_more(
     replicas: int, cores: float, one_uses: float, wanted: int
 ) -> None:
     assert doubled(replicas, cores, one_uses) == wanted
+
+
+@pytest.mark.parametrize(
+    ("alive", "disk", "lost"),
+    [(True, "", ""), (False, "", ""), (False, "lost", "postgres"), (False, "full", "postgres")],
+)
+def test_a_primary_is_lost_when_it_cannot_be_started_again(
+    alive: bool, disk: str, lost: str
+) -> None:
+    """One that has ended on a disk that is there is sooner started than replaced."""
+    services = {
+        "api": {}, "postgres": {},
+        "standby": {"role": "postgres", "follows": {"primary": "postgres"}},
+    }  # fmt: skip
+    world = World(stack_of(services), EMPTY)
+    world.until(0.0)
+    cluster = world.cluster
+    if not alive:
+        cluster.exit(cluster.of("postgres")[0], 1, "crashed")
+    if disk:
+        setattr(cluster.volumes["postgres"], disk, True)
+    world.until(1.0)
+    assert symptoms.primary_lost(cluster) == lost
