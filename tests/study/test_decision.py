@@ -488,6 +488,6 @@ def test_what_a_file_says_already_stands(tmp_path):
     )
     runs = decision.prepare(Ask("", reps=1, stack=str(file)), few("process crash"))
     cases = {way.name: case for way, case in runs.setups}
-    assert "the set-up 'a restart policy': it is 'as it is' here" in runs.left_out
+    assert runs.same["as it is"] == ("a restart policy",)
     checked = cases["restart and healthcheck"].stack.services["web"]
     assert (checked.restart, checked.healthcheck.interval) == ("always", 7.0)
