@@ -365,14 +365,21 @@ def empty_record(works: int = WORKS, containers: int = CONTAINERS) -> NDArray[np
         "fallen",
     ):
         w["queue"][name] = -1
-    w["head"][:] = w["tail"][:] = -1
-    w["machine"]["first"][:] = w["balancer"]["via"][:] = -1
-    w["container"]["neighbour"][:] = w["container"]["root"][:] = -1
-    w["due"][:] = w["block_due"][:] = w["container"]["open_at"][:] = np.inf
+    w["head"][:FIRST_LIST] = w["tail"][:FIRST_LIST] = w["balancer"]["via"][:] = -1
+    w["due"][:] = w["block_due"][:] = np.inf
     w["store"]["full_since"], w["store"]["db"] = np.inf, -1
     w["cache"]["server"] = w["cache"]["first"] = w["cache"]["last"] = -1
     w["works"], w["ring_mask"] = works, RING - 1
     return box
+
+
+def begin_container(w: Any, c: int) -> None:
+    """What of its rows begins as something else than 0; not before it is there, since four thousand
+    may be, and few are."""
+    row, lists = w["container"][c], slice(FIRST_LIST + LISTS * c, FIRST_LIST + LISTS * (c + 1))
+    row["neighbour"] = row["root"] = -1
+    row["open_at"] = np.inf
+    w["head"][lists] = w["tail"][lists] = -1
 
 
 def grown(box: NDArray[np.void], works: int, containers: int) -> NDArray[np.void]:
