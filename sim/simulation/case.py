@@ -88,4 +88,6 @@ class Case:
         return duration_s("compiled", self.requests, self.scenario.horizon)
 
     def __getstate__(self) -> dict[str, object]:
-        return {name: value for name, value in vars(self).items() if name not in ("choices", "profiles")}
+        return {
+            name: value for name, value in vars(self).items() if name not in ("choices", "profiles")
+        }

@@ -131,17 +131,20 @@ def _numbers(declaration: type, above: str = "") -> Iterator[tuple[str, type]]:
 
 # ---- one of each ----
 WORK: RecordFields = [
-    ("id", N), ("kind", N), ("visit", N), ("tried", N), ("step", N),  # the next one
-    ("stage", N), ("code", N), ("at", N), ("finish", F), ("child", N),
-    ("sibling", N), ("timer_at", F), ("demand", F), ("fresh", N), ("waiting", N), ("opening", N),
-    ("database", N), ("pool", N), ("in_session", N), ("pooled", N),
-    # of an attempt
-    ("of_request", N), ("phase", N), ("abandoned", N), ("dial_at", F), ("dial_until", F),
-    ("dials", N), ("target", N), ("push", N), ("replied", N), ("balancer", N), ("policy", N),
-    ("kept", HALF), ("via", HALF), ("gate", HALF),  # a server, by which it came in
+    ("id", N), ("visit", N), ("tried", N), ("step", N),  # the next one
+    ("code", N), ("at", N), ("finish", F), ("child", N),
+    ("sibling", N), ("timer_at", F), ("demand", F),
+    ("database", N), ("pool", N), ("in_session", N),
+    # of few values: a million may wait
+    ("kind", BYTE), ("stage", BYTE), ("fresh", BYTE), ("waiting", BYTE), ("opening", BYTE),
+    ("pooled", BYTE), ("phase", BYTE), ("abandoned", BYTE), ("push", BYTE), ("replied", BYTE),
+    ("deep", BYTE),  # of a probe
     ("cut", BYTE), ("leased", BYTE),  # ... it waits for who is out for its key
+    # of an attempt
+    ("of_request", N), ("dial_at", F), ("dial_until", F),
+    ("dials", N), ("target", N), ("balancer", N), ("policy", N),
+    ("kept", HALF), ("via", HALF), ("gate", HALF),  # a server, by which it came in
     ("asks", N),  # a client of it waits
-    ("deep", N),  # of a probe
     ("of_job", N),  # of a job
     ("until", F),  # then nobody waits for it any more: its client, or the queue for its job
     # which steps side by side it waits for (0: none), or is one of: of the work `parent`; whose
