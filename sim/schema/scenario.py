@@ -70,6 +70,18 @@ class Version(Record):
     cpu_factor: Ratio = 1.0
     restarted: Count = 0  # `rollout restart`: the same code, other pods (a template's annotation)
 
+    def __eq__(self, other: object) -> bool:
+        """Of a thousand replicas each is asked at each change of one: most have the very version,
+        or one that differs here."""
+        if self is other:
+            return True
+        if not isinstance(other, Version) or self.restarted != other.restarted:
+            return False
+        return self.name == other.name and super().__eq__(other)
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.restarted))
+
     @property
     def image(self) -> Version:
         """The version without its restarts: what is pulled, and what may be bad."""

@@ -292,11 +292,11 @@ class World:
         seen = self.plane.call_gauges(OF_USERS)
         return {door: {"": gauge} for door, gauge in zip(self.doors, seen, strict=True)}
 
-    def backlogs(self) -> tuple[int, ...]:
-        """Jobs that wait in each queue, by its number. One alone has all: then nobody walks over
-        them."""
+    def backlogs(self, gauge: PlaneGauge | None = None) -> tuple[int, ...]:
+        """Jobs that wait in each queue, by its number. One alone has all (`gauge`: where that has
+        been read): then nobody walks over them."""
         if len(self.queue_names) < 2:
-            return (self.gauge().jobs_queued,)
+            return ((gauge or self.gauge()).jobs_queued,)
         return tuple(queue.queued for queue in self.queues().values())
 
     def jobs_waiting(self, service: str) -> int:

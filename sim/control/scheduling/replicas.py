@@ -128,6 +128,7 @@ class Keeper:
         self.kubelets = Kubelets(cluster, kubelet)
         self.sizes = {s: {v: cluster.desired[s]} for s, v in cluster.versions.items()}
         self.sized_for = dict(cluster.desired)  # the wanted number that sizes were made for
+        self.seen: dict[str, tuple[float, int]] = {}  # when, and in which state, it was compared
         self.ending: set[int] = set()
         self.waiting_s: dict[int, float] = {}  # whose time to availability is being watched
 
@@ -172,28 +173,36 @@ class Keeper:
     # ---- what is wanted ----
     def sync(self, service: str) -> None:
         """Compare and correct, until nothing changes at once any more."""
+        seen = self.cluster.clock.now, self.cluster.edits
+        if self.seen.get(service) == seen:
+            return  # one of several changes at once, of which all were seen
+        self.seen[service] = seen
         if self.cluster.service(service).role in STATEFUL:
             self.stateful(service)
         elif self.strategy is None:
             self.any_version(service)
         else:
-            while self.resize(service, self.strategy):
+            sizes, live = self.sizes[service], self.live(service)
+            sizes.setdefault(self.cluster.versions[service], 0)
+            sets = {version: [c for c in live if c.version == version] for version in sizes}
+            while self.resize(service, self.strategy, sets):
                 pass
-            for version, size in list(self.sizes[service].items()):
-                of_it = [c for c in self.live(service) if c.version == version]
+            for version, size in list(sizes.items()):
                 waiting = [p for p in self.pending(service) if p.version == version]
-                self.correct(service, version, size, of_it, waiting)
+                self.correct(service, version, size, sets[version], waiting)
                 if size == 0 and version != self.cluster.versions[service]:
-                    del self.sizes[service][version]
+                    del sizes[version]
 
-    def resize(self, service: str, strategy: Strategy) -> bool:
-        """One sync of the Deployment; did a size change?"""
+    def resize(
+        self, service: str, strategy: Strategy, live: dict[Version, list[Container]]
+    ) -> bool:
+        """One sync of the Deployment, with those that live of each version; did a size change?"""
         sizes, wanted = self.sizes[service], self.cluster.versions[service]
         sizes[wanted] = sizes.pop(wanted, 0)  # the newest revision comes last
         old = list(sizes)[:-1]
         now = dict(sizes)
         ready_s = strategy.min_ready_s
-        sets = [ReplicaSet(n, self.available(service, v, ready_s)) for v, n in sizes.items()]
+        sets = [ReplicaSet(n, self.available(live[v], ready_s)) for v, n in sizes.items()]
         number, before = self.cluster.desired[service], self.sized_for[service]
         if service in self.cluster.paused and number == before:
             return False
@@ -210,11 +219,11 @@ class Keeper:
             return Phase(stable=len(old) - 1)
         return Phase(split.new, split.old, old.index(split.stable) if split.stable in old else -1)
 
-    def available(self, service: str, version: Version, min_ready_s: float) -> int:
+    def available(self, live: Sequence[Container], min_ready_s: float) -> int:
         """Ready for long enough."""
         now, count = self.cluster.clock.now, 0
-        for c in self.live(service):
-            if c.version != version or not c.ready or c.ready_since_s is None:
+        for c in live:
+            if not c.ready or c.ready_since_s is None:
                 continue
             due = c.ready_since_s + min_ready_s
             count += due <= now

@@ -44,7 +44,7 @@ def one_api(
             client=Client(timeout_s=50.0), routing=Routing(), bucket_s=1.0,
         )
     )  # fmt: skip
-    cluster = cluster_of(plane, stack, platform, 1)
+    cluster = cluster_of(plane, stack, platform, 1, {})
     cluster.add_server()
     cluster.begin("api", Version(name="v1"), 1)
     c = cluster.create("api", cluster.servers[0])

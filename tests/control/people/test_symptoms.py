@@ -14,7 +14,7 @@ from sim.control.people import symptoms
 from sim.control.people.growth import doubled
 from sim.control.people.human import Deployed, Human
 from sim.control.people.monitoring import Sighting, Usage, Window, reach, users_fail
-from sim.control.people.runbooks import share, wanted_connections
+from sim.control.people.runbooks import affordable, share, wanted_connections
 from sim.dataplane.tables import ContainerGauge, PlaneGauge
 from sim.schema.operator import Alarm
 from sim.schema.scenario import Version
@@ -289,6 +289,13 @@ def test_connections_are_rounded_up_to_hundreds(
     pools: list[tuple[int, int]], reserved: int, limit: int
 ) -> None:
     assert wanted_connections(pools, reserved) == limit
+
+
+@pytest.mark.parametrize(("gib", "most"), [(1, 112), (8, 901), (32, 3604), (64, 5000)])
+def test_more_connections_than_its_server_has_memory_for_are_not_let_in(
+    gib: int, most: int
+) -> None:
+    assert affordable(gib * 2**30) == most
 
 
 @pytest.mark.parametrize(
