@@ -240,6 +240,7 @@ class Containers(World):
     def renew(self, c: Container, version: Version) -> None:
         """A retired container that has exited may start again under its name (a StatefulSet)."""
         c.deleting, c.restarts, c.version = False, 0, version
+        self.edits += 1
         self.resize(c, None)
 
     def remove(self, c: Container) -> None:
@@ -275,6 +276,7 @@ class Containers(World):
     def set_restarting(self, c: Container, restarting: bool) -> None:
         """A runtime says whether it will start an exited container again."""
         c.restarting = restarting
+        self.edits += 1
 
     def set_ready(self, c: Container, ready: bool) -> None:
         """Its server says whether it may get traffic; once it is heard, where it is cut off."""
