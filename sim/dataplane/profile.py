@@ -62,6 +62,8 @@ class Client:
     connections: int = 0
     connection_age_s: float = inf  # an older one is not used again
     connection_idle_s: float = inf  # ... nor one that nobody has used for so long
+    # its other end closes it then: who asks within so long after that has not heard of it
+    connection_closing_s: float = 0.0
     connection_silence_s: float = 924.6  # ... nor one whose host has acknowledged nothing so long
     connection_stays: bool = False  # open after a time-out (HTTP/2); else its client closes it
     slo_s: float = inf  # users: an answer slower than this is no good answer for the SLO

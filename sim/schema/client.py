@@ -27,6 +27,9 @@ class ClientSpec(Record):
     connections: Annotated[Count, Field(le=65536)] = 0
     connection_age: Span | None = None  # an older one is opened anew; null: never
     connection_idle: Span | None = None  # ... as one that nobody has used for so long
+    # that end is its server's (keepAliveTimeout), and for so long nobody here has heard of it: the
+    # request that meets it is refused. A round trip, and what a timer is late
+    connection_closing: Duration = 0.0
     # ... as one whose host has acknowledged nothing for so long (pings); null: until TCP gives up
     connection_silence: Span | None = None
     # close: HTTP/1.1, whose client cannot use it any more; keep: HTTP/2, one stream of many ends

@@ -18,7 +18,7 @@ from sim.schema.scenario import Claim, ConfigPush, Event, Scenario
 from sim.schema.settings import split_settings, with_value
 from sim.schema.stack import ALONE, Role, Service, Stack
 from sim.schema.stack_checks import resolve
-from sim.schema.story_checks import mix_issues
+from sim.schema.story_checks import closing_issues, mix_issues
 from sim.schema.text.document import Document, Key, Path_
 from sim.schema.text.validation import Spot, closest, given, issues_of, one_of
 from sim.schema.traffic import Traffic
@@ -65,6 +65,7 @@ def _traffic_issues(traffic: Traffic, horizon: float, at: Spot) -> Iterator[Issu
     if len(chosen) != 1:
         found = " and ".join(chosen) or "none of rate, points, trace and users"
         yield at.issue(found, "exactly one of rate, points, trace and users")
+    yield from closing_issues(traffic.client, at.down("client"))
     think = traffic.think
     for i, point in enumerate(traffic.points):
         if (point.rate is None) == (point.users is None):

@@ -145,6 +145,7 @@ def _steps_issues(name: str, steps: list[ServiceStep], stack: Stack, at: Spot) -
         if step.connections > MOST_KEPT:
             found = f"{step.connections} connections of each process"
             yield place.down("connections").issue(found, f"at most {MOST_KEPT}")
+        yield from closing_issues(step, place)
         if step.breaker is not None:
             yield from _breaker_issues(step.breaker, place.down("breaker"))
         if step.kind in TARGETS:
@@ -170,6 +171,13 @@ def _field_issues(step: PlainStep, at: Spot) -> Iterator[Issue]:
             found = f"{field} in a step `{step.kind}:`"
             expected = "it only in a step " + " or ".join(f"`{kind}:`" for kind in READ_IN[field])
             yield at.down(field).issue(found, expected, key=True)
+
+
+def closing_issues(client: ClientSpec, at: Spot) -> Iterator[Issue]:
+    """A connection that never ends idle is never on its way to it."""
+    if client.connection_closing and client.connection_idle is None:
+        expected = "connection_idle beside it: after how long the other end closes"
+        yield at.down("connection_closing").issue("no connection_idle", expected, key=True)
 
 
 def _breaker_issues(breaker: Breaker, at: Spot) -> Iterator[Issue]:

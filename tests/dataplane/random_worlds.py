@@ -357,6 +357,7 @@ def client(dice: Dice, most_retries: int = 20) -> Client:
         connections=dice.aside((0, 1, 1, 3, 20)),
         connection_age_s=dice.aside((INF, INF, INF, 0.5, 4.0)),
         connection_idle_s=dice.aside((INF, INF, INF, 0.25, 2.0)),
+        connection_closing_s=dice.aside((0.0, 0.0, 0.25, 1.0)),
         connection_silence_s=dice.aside((924.6, INF, 0.25, 1.0)),
         connection_stays=dice.aside((False, True)),
         deadline_s=dice.aside((INF, INF, INF, 0.25, 1.5, 4.0)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -42,6 +43,33 @@ def served(plane_class, *script, client: Client = KEPT, routing: Routing = TURNS
 )
 def test_a_connection_is_chosen_a_backend_once(plane_class, client, routing, wanted):
     assert served(plane_class, client=client, routing=routing)[0] == wanted
+
+
+@pytest.mark.parametrize(
+    ("closing", "wanted", "refused"),
+    [(0.0, [10, 10], 0), (0.25, [10, 10], 0), (0.5, [5, 5], 10)],
+)
+def test_a_request_meets_the_close_of_an_idle_connection(plane_class, closing, wanted, refused):
+    """Idle for 0.75 s, a connection is closed by its server; a second after its last use its client
+    has heard so after 0.25 s, not after 0.5: every other request is refused, and those between open
+    another. Tried again at once each is answered."""
+    idle = replace(KEPT, connection_idle_s=0.75, connection_closing_s=closing)
+    counts, run = served(plane_class, client=idle)
+    assert (counts, run.causes().get(Outcome.REFUSED, 0)) == (wanted, refused)
+    again = served(plane_class, client=replace(idle, retries=1, backoff_s=0.0))[1]
+    assert again.causes() == {Outcome.SUCCEEDED: 20}
+
+
+def test_so_many_requests_meet_a_close(plane_class):
+    """One a second, one connection that is idle for a second at most and closing for another: the
+    gap falls there with p = exp(-1) - exp(-2). Who is refused leaves none to the next, so that
+    p / (1 + p) = 0.189 are; three deviations of 3,000 are 0.022."""
+    client = replace(KEPT, connection_idle_s=1.0, connection_closing_s=1.0)
+    work = Workload(1, 3000.0, poisson(1.0), client, TURNS)
+    run = drive(plane_class, world(work, replace(FAST, cpu=constant(0.0)), script=()))
+    p = math.exp(-1.0) - math.exp(-2.0)
+    refused = run.causes()[Outcome.REFUSED]
+    assert refused / sum(run.causes().values()) == pytest.approx(p / (1.0 + p), abs=0.022)
 
 
 def test_after_a_scale_up_the_new_replica_stays_idle(plane_class):

@@ -211,6 +211,8 @@ def test_users_ask_several_services_in_shares(tmp_path, mix, doors, told):
         ("call: till, endpoint: charge", "query: books, endpoint: charge", 11,
          ("endpoint in a step `query:`", "`call:`")),
         ("call: till", "call: web", 11, ("endpoints.buy.0.call", "ask itself")),
+        ("endpoint: charge}", "endpoint: charge, connection_closing: 1ms}", 11,
+         ("endpoints.buy.0.connection_closing", "no connection_idle", "other end closes")),
         ("[{wait: 10ms}]", "[]", 15, ("endpoints.charge", "no step")),
         ("[{wait: 10ms}]", "[{call: web}]", 8, ("web.endpoints", "ask each other")),
         ("{role: postgres}\n  a", "{role: postgres, endpoints: {}}\n  a", 16, ("http",)),

@@ -106,6 +106,7 @@ def client_of(spec: ClientSpec) -> Client:
         connections=spec.connections,
         connection_age_s=spec.connection_age or math.inf,
         connection_idle_s=spec.connection_idle or math.inf,
+        connection_closing_s=spec.connection_closing,
         connection_silence_s=spec.connection_silence or RETRANSMISSION.value,
         connection_stays=spec.connection_on_timeout == "keep",
     )

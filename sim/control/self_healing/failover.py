@@ -187,7 +187,8 @@ def promote(cluster: Cluster, store: str, takes_s: float) -> Loop:
     primary, standby = cluster.primary_of(store), cluster.standby(store)
     role = cluster.service(primary).role
     lives = heard(cluster, store, cluster.service(store).failover)
-    alone = [] if lives else serving(cluster, primary)
+    there = [c for c in cluster.of(primary, "running") if c.alive and not lives]
+    alone = [c for c in there if not (c.hung and c.server.heard)]
     since_s = apart(cluster, primary, standby) if alone else math.inf
     if since_s == math.inf:
         since_s = cluster.silent_s.get(primary, cluster.clock.now)

@@ -189,7 +189,7 @@ def keeps(w: Any, s: int) -> bool:
     if (
         container.starts != kept.process
         or w.now >= kept.opened + policy.connection_age_s
-        or w.now >= kept.used + policy.connection_idle_s
+        or w.now >= kept.used + policy.connection_idle_s + policy.connection_closing_s
         or w.now >= kept.silent + policy.connection_silence_s
         or (alive and container.life != LISTENING)
         or (kept.gate >= 0 and rebooted(w, kept.gate, kept.opened))
@@ -208,8 +208,13 @@ def rebooted(w: Any, v: int, since: float) -> bool:
 def pinned(w: Any, s: int) -> None:
     work = w.work[s]
     kept = w.kept[work.kept]
+    closed = w.now >= kept.used + w.policy[work.policy].connection_idle_s
     work.target, kept.used = kept.target, w.now
-    if w.machine[w.container[kept.target].server].alive != 0 and opens(w, s):
+    reached = w.machine[w.container[kept.target].server].alive != 0 and opens(w, s)
+    if reached and closed:
+        kept.target = -1
+        reply(w, s, REFUSED)
+    elif reached:
         connect(w, s, kept.target)
     else:
         kept.silent = min(kept.silent, w.now)

@@ -160,9 +160,13 @@ class Balancer:
         kept, now = attempt.kept, self.env.now
         assert kept is not None
         assert kept.target is not None
+        closed = now >= kept.used + attempt.client.connection_idle_s
         attempt.target, kept.used = kept.target, now
         if self.reaches(attempt, kept.target):
-            if not (self.travels(attempt, kept.target) or self.lost(attempt, kept.target)):
+            if closed:  # by its other end, of which its client has not heard yet
+                kept.target = None
+                self.reply(attempt, Outcome.REFUSED)
+            elif not (self.travels(attempt, kept.target) or self.lost(attempt, kept.target)):
                 self.open(attempt, kept.target)
         else:
             kept.silent = min(kept.silent, now)

@@ -136,7 +136,7 @@ class Connection:
         boots knows nothing of it, and resets it."""
         return (
             now >= self.opened + rules.connection_age_s
-            or now >= self.used + rules.connection_idle_s
+            or now >= self.used + rules.connection_idle_s + rules.connection_closing_s
             or now >= self.silent + rules.connection_silence_s
             or (self.gate is not None and self.gate.alive and self.opened < self.gate.since)
         )

@@ -143,7 +143,7 @@ def test_pools_to_each_database():
     assert (api.pool, api.pools) == (10, ())
     assert (catalogue.pool, catalogue.pools) == (0, (PoolRules(1, 10, 0, 2.0),))
     assert (web.pool, web.pools) == (0, ())
-    assert [step.target for step in catalogue.steps] == [0, 1]
+    assert [step.target for step in catalogue.steps] == [0, 0, 1], "the cache before it"
     assert [profile_in(SHOP, name, V1).number for name in ("orders", "products")] == [0, 1]
 
 
