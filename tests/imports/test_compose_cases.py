@@ -332,8 +332,8 @@ def test_a_worker_that_starts_after_its_web_service_calls_it_no_more(tmp_path: P
     """Of a password the last @ is its end, and a virtual host is no address."""
     _write(tmp_path, late="services:\n  web: {image: a/web, ports: ['80:80'], environment: "
            "{DB_URL: 'postgres://u:p@ss@db:5432/x', RABBITMQ_DEFAULT_VHOST: shop}}\n"
-           "  worker: {image: a/web, command: celery -A a worker, depends_on: [web, queue]}\n  db: {image: 'postgres:16'}\n"
-           "  queue: {image: 'rabbitmq:4'}\n")  # fmt: skip
+           "  worker: {image: a/web, command: celery -A a worker, depends_on: [web, queue]}\n"
+           "  db: {image: 'postgres:16'}\n  queue: {image: 'rabbitmq:4'}\n")  # fmt: skip
     stack = load_stack(str(tmp_path / "late.yml"))
     assert (stack.calls("worker"), stack.playing("worker")) == ([], ["worker"])
     assert _said(stack.assumed, "web uses db (DB_URL)")
