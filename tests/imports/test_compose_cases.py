@@ -340,6 +340,15 @@ def test_a_worker_that_starts_after_its_web_service_calls_it_no_more(tmp_path: P
     assert not _said(stack.ignored, "shop")
 
 
+def test_users_ask_a_service_though_it_asks_another_that_they_ask(tmp_path: Path) -> None:
+    _write(tmp_path, doors="services:\n  web: {image: a/web, ports: ['80:80']}\n"
+           "  api: {image: a/api, "
+           "ports: ['81:80']}\n  chat: {image: a/chat, ports: ['82:80'], "
+           "environment: {API_URL: 'http://api'}}\n")  # fmt: skip
+    stack = load_stack(str(tmp_path / "doors.yml"))
+    assert (stack.entry, list(stack.mix)) == ("web", ["api", "chat"])
+
+
 def test_included_files(tmp_path: Path) -> None:
     (tmp_path / "infra").mkdir()
     _write(tmp_path / "infra", stores="services:\n  db: {image: 'postgres:${PG:-15}'}\n")
