@@ -244,7 +244,7 @@ _PROGRAMS: tuple[tuple[Part, str], ...] = (
         "once",
         r"\bmigrat(e|ions?)\b|db:(migrate|prepare|seed|setup|create)|alembic\s+upgrade|\bwebpack\b|"
         r"(build|watch)(:\w+)?\s+(--watch|-w)|\bvite(\s+build)?\s*$|sleep\s+(infinity|\d+d)|\btail\s+-f|"
-        r"\bmc\s+(alias|mb)|pg_dump|(mysql|mariadb-|mongo)dump|collectstatic|^(/bin/)?true$",
+        r"\bmc\s+(alias|mb)|pg_dump|(mysql|mariadb-|mongo)dump|collectstatic|^(/bin/)?true$|^cp\s",
     ),
 )
 _PATTERNS = tuple((part, re.compile(text, re.IGNORECASE)) for part, text in _PROGRAMS)

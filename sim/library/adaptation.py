@@ -56,10 +56,23 @@ def adapted_settings(
         why = _cannot(parts, stack)
         if why:
             fallen.setdefault(why, []).append(".".join([name, *parts[3:]]))
-        else:
-            fitting[".".join(parts)] = raw
+            continue
+        most = _most(parts, stack)
+        above = isinstance(raw, int) and most is not None and raw > most
+        fitting[".".join(parts)] = most if above else raw
+        if above:
+            lines.append(f"{'.'.join(parts[2:])} is {most}, not {raw}: your file scales to no more")
     lines += [f"{why}: {', '.join(paths)} falls away" for why, paths in fallen.items()]
     return Adaptation(fitting, tuple(lines), own)
+
+
+def _most(parts: list[str], stack: Stack) -> int | None:
+    """The least `max` that the file gives to whom a `scaling.min` is for; None if it gives none."""
+    meant = [n for n, service in stack.services.items() if parts[2] in (n, service.role)]
+    patches = [patch.get("services", {}).get(n, {}) for patch in stack.on.values() for n in meant]
+    bounds = [(patch.get("scaling") or {}).get("max") for patch in patches]
+    said = [bound for bound in bounds if isinstance(bound, int)]
+    return min(said, default=None) if parts[3:] == ["scaling", "min"] else None
 
 
 def check_told_of(scenario: Scenario, stack: Stack) -> None:

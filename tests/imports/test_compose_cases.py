@@ -332,12 +332,21 @@ def test_a_worker_that_starts_after_its_web_service_calls_it_no_more(tmp_path: P
     """Of a password the last @ is its end, and a virtual host is no address."""
     _write(tmp_path, late="services:\n  web: {image: a/web, ports: ['80:80'], environment: "
            "{DB_URL: 'postgres://u:p@ss@db:5432/x', RABBITMQ_DEFAULT_VHOST: shop}}\n"
-           "  worker: {image: a/web, command: celery -A a worker, depends_on: [web, queue]}\n  db: {image: 'postgres:16'}\n"
-           "  queue: {image: 'rabbitmq:4'}\n")  # fmt: skip
+           "  worker: {image: a/web, command: celery -A a worker, depends_on: [web, queue]}\n"
+           "  db: {image: 'postgres:16'}\n  queue: {image: 'rabbitmq:4'}\n")  # fmt: skip
     stack = load_stack(str(tmp_path / "late.yml"))
     assert (stack.calls("worker"), stack.playing("worker")) == ([], ["worker"])
     assert _said(stack.assumed, "web uses db (DB_URL)")
     assert not _said(stack.ignored, "shop")
+
+
+def test_users_ask_a_service_though_it_asks_another_that_they_ask(tmp_path: Path) -> None:
+    _write(tmp_path, doors="services:\n  web: {image: a/web, ports: ['80:80']}\n"
+           "  api: {image: a/api, "
+           "ports: ['81:80']}\n  chat: {image: a/chat, ports: ['82:80'], "
+           "environment: {API_URL: 'http://api'}}\n")  # fmt: skip
+    stack = load_stack(str(tmp_path / "doors.yml"))
+    assert (stack.entry, list(stack.mix)) == ("web", ["api", "chat"])
 
 
 def test_included_files(tmp_path: Path) -> None:

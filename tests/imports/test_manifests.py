@@ -443,6 +443,17 @@ FROM_SHARED = "envFrom: [{configMapRef: {name: ledger}}]"
           "  rules: [{http: {paths: [{path: /a, backend: {service: {name: user}}},"
           " {path: /b, backend: {service: {name: drive}}}]}}]\n"],
          {"user": "http", "drive": "http", "echo": "http"}),
+        # a route of OpenShift; consumers of a broker take no jobs from a Redis beside it
+        ([_deployment("api"), _service("api"), _deployment("food"), _service("food"),
+          "apiVersion: route.openshift.io/v1\nkind: Route\nmetadata: {name: in}\n"
+          "spec: {to: {kind: Service, name: food}}\n", _deployment("redis", "redis:7"),
+          _deployment("kafka", "acme/kafka"), _service("kafka", 9092),
+          _deployment("courier", rest="env: [{name: SERVERS, value: 'kafka:9092'}]")],
+         {"food": "http", "api": "http", "courier": "other", "kafka": "other", "redis": "redis"}),
+        # an image of nginx alone, to which users are led, serves pages
+        ([part for name in ("coffee", "tea")
+          for part in (_deployment(name, "acme/nginx-hello"), _service(name, 80, "NodePort"))],
+         {"coffee": "http", "tea": "http"}),
         # a route of a mesh alone leads no user
         ([_deployment("customers"), _service("customers"), _deployment("webapp"),
           _service("webapp", 80, "NodePort"),

@@ -114,3 +114,14 @@ def test_what_is_set_by_hand_never_falls_away() -> None:
     stack = load_stack(CASES / "no_worker.yml")
     with pytest.raises(InputError, match="no service called 'worker'"):
         load_scenario("server_crash", stack=stack, settings={"stack.services.worker.replicas": 2})
+
+
+def test_the_file_scales_to_no_more_than_it_says() -> None:
+    """A scenario's least number of replicas above what the file lets an autoscaler start."""
+    stack = load_stack(CASES / "no_worker.yml")
+    bounded = {"kubernetes": {"services": {stack.entry: {"scaling": {"min": 2, "max": 5}}}}}
+    stack = stack.model_copy(update={"on": bounded})
+    wanted = {"stack.services.http.scaling.min": 10, "stack.services.http.replicas": 10}
+    adaptation = adapted_settings(wanted, stack)
+    assert adaptation.settings == wanted | {"stack.services.http.scaling.min": 5}
+    assert adaptation.lines == ("http.scaling.min is 5, not 10: your file scales to no more",)

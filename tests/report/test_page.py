@@ -195,6 +195,10 @@ def test_who_asked_whom_is_drawn_and_said():
     (graph,) = call_graphs(SimpleNamespace(slo=result.slo, platforms={"compose": figures}))
     assert graph.words.endswith("; it began at the database orders")  # which has no box
     assert "it began at the database orders" in graph.drawing
+    idle = {"idle": {"web": {"calls": 0, "failed": 0}}}  # to which no request ever came
+    figures = figures | {"callers": figures["callers"] | idle}
+    (graph,) = call_graphs(SimpleNamespace(slo=result.slo, platforms={"compose": figures}))
+    assert "idle" not in graph.words
 
 
 def test_topology_tells_the_loss_of_a_server():

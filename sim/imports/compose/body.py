@@ -4,10 +4,12 @@ what it is built from, whether it is started again."""
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from sim.imports.images import ROLES, Word, repository, word_of, word_of_image
+
+_MADE_OF = ("context", "dockerfile")
 
 
 def serves(body: Mapping[str, Any]) -> bool:
@@ -35,9 +37,10 @@ def restart_policy(body: Mapping[str, Any]) -> str:
     return "no" if said in (False, "none") else str(said or "")
 
 
-def program_of(body: Mapping[str, Any]) -> tuple[str, str]:
+def program_of(body: Mapping[str, Any]) -> tuple[str, ...]:
     """What makes two services the same program."""
-    return str(body.get("image") or ""), str((body.get("build") or {}).get("context") or "")
+    build = body.get("build") or {}
+    return tuple(str(x or "") for x in (body.get("image"), *map(build.get, _MADE_OF)))
 
 
 def maker_of(body: Mapping[str, Any]) -> str:
@@ -62,6 +65,7 @@ def word_of_build(body: Mapping[str, Any]) -> Word | None:
     return next((word for word in words if word and word.product), next(filter(None, words), None))
 
 
-def is_queue(body: Mapping[str, Any]) -> bool:
+def plays(body: Mapping[str, Any], parts: Collection[str]) -> bool:
+    """Does its image say that it is one of these, by part or role?"""
     word = word_of_image(str(body.get("image") or ""))
-    return word is not None and ROLES.get(word.part) == "redis"
+    return word is not None and bool({word.part, ROLES.get(word.part)} & {*parts})

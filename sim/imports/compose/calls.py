@@ -71,7 +71,7 @@ def calls_of(
     doors = [entry]
     for name in web:  # one that others ask is asked enough; who asks the entry is a page before it
         asks = _visits(edges, [name])
-        if name in public and name not in _visits(edges, doors) and not asks.keys() & {*doors}:
+        if name in public and name not in _visits(edges, doors) and entry not in asks:
             doors.append(name)
     return Calls(edges, _visits(edges, doors), tuple(doors[:MOST_CALLS]))
 

@@ -11,8 +11,6 @@ from sim.imports.compose.links import Mention
 from sim.imports.compose.roles import Guess, Scene
 from sim.imports.images import word_of
 
-_SUITE = 2  # of more web services one is in front
-
 
 def entry_service(roles: Mapping[str, Guess], scene: Scene, chosen: str = "") -> str:
     """The http service that users' requests go to; "" if there is none. `chosen`: by the user.
@@ -37,9 +35,8 @@ def entry_service(roles: Mapping[str, Guess], scene: Scene, chosen: str = "") ->
             roles[name].part in ("page", "tool") or beside(name),
             bool(_SIDE.search(name.lower())),
             not (name in proxied or published(scene.bodies[name])),
-            not _in_front(name) and len(web) > _SUITE,
-            not (name in proxied and _in_front(name))
-            and any(m.callee == name and m.caller in fronts(name) for m in scene.mentions),
+            not _in_front(name),
+            any(m.callee == name and m.caller in fronts(name) for m in scene.mentions),
             not scene.asks(name, stores),
             not scene.asks(name, behind),
             name not in proxied,

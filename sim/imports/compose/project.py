@@ -234,9 +234,9 @@ def _foreign(path: Path, where: Tree, field_: str, reading: _Reading) -> Tree:
 def _including(
     top: Tree, entry: Tree, folder: Path, reading: _Reading, trail: tuple[Path, ...]
 ) -> Tree:
-    """The project over one entry of `include:` (compose-go v2.9 loader/include.go: of a name that
-    stands in both the project's own wins, key by key; before that it was refused). Variables of the
-    folder's own `.env` count where the project's do not say."""
+    """The project over one entry of `include:` (compose-go, July 2026, loader/include.go: of a name
+    that stands in both the project's own wins, key by key; earlier ones refused it). Variables of
+    the folder's own `.env` count where the project's do not say."""
     long = isinstance(entry.value, dict)
     paths = entry["path"] if long else entry
     listed = paths.value if isinstance(paths.value, list) else [paths]

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from sim.imports.compose.body import (
-    is_queue,
     maker_of,
+    plays,
     program_of,
     published,
     restart_policy,
@@ -177,16 +177,21 @@ def _denied(word: Word, where: str, name: str, body: Mapping[str, Any], scene: S
     """Is a word for a part belied by whether, and of what program, the service is reached?"""
     if word.part == "http":
         return not _reached(name, body, scene)
+    over_http = any(m.part == "http" for m in scene.mentions if m.callee == name)
     if word.part == "database":
-        return _asks_a_database(name, scene)
+        return over_http or _asks_a_database(name, scene)
     if word.part == "tool" and not (where == "image" and body.get("ports")):
-        return any(m.part == "http" for m in scene.mentions if m.callee == name)
+        return over_http
     if not serves(body):
         return False
     if word.part == "once":
         return where == "image"  # it stays, and is asked
-    idle = word.word not in ("queue", "queues") and not any(map(is_queue, scene.bodies.values()))
-    return word.part == "worker" and (idle or bool(_twins(name, scene)))
+    if word.part != "worker" or word.word in ("queue", "queues"):
+        return False
+    parts = ("redis", "broker") if word.word in _WORKS else ("redis",)
+    return not any(plays(other, parts) for other in scene.bodies.values()) or bool(
+        _twins(name, scene)
+    )
 
 
 def _is_its_base(named: Word | None, base: Word) -> bool:
@@ -198,6 +203,8 @@ def _is_its_base(named: Word | None, base: Word) -> bool:
 
 
 _METERS = ("exporter", "metrics")
+# what says that it works jobs, of a broker too; `dispatch` may be anything
+_WORKS = ("worker", "workers", "consumer", "consumers")
 
 
 def _runs_once(body: Mapping[str, Any], scene: Scene) -> bool:
@@ -343,17 +350,18 @@ def _settled(
             word = {"postgres": "database", "redis": "queue"}[role]
             why = f"one more {word} beside {first}"
             settled[name] = Guess("other", why, settled[name].part, settled[name].confidence)
-    queue = any(guess.role == "redis" for guess in settled.values())
     brokers = [name for name, guess in settled.items() if guess.part == "broker"]
+    jobs = [name for name, guess in settled.items() if guess.role == "redis"]
     makers = {maker_of(scene.bodies[n]) for n, guess in settled.items() if guess.role == "http"}
     for name, guess in settled.items():
-        if guess.role == "worker" and brokers and not scene.asks(name, scene.bodies):
+        told = scene.bodies if guess.confidence == "high" else jobs
+        if guess.role == "worker" and brokers and not scene.asks(name, told):
             why = f"{guess.why}: takes its jobs from {brokers[0]}, a broker"
             settled[name] = Guess("other", why, "worker", guess.confidence)
         if name not in corrected and _of_the_application(name, guess, makers, settled, scene):
             settled[name] = Guess("http", f"{guess.why}, made by those of the others", "http")
     for name, guess in settled.items():
-        if guess.role == "worker" and not queue:
+        if guess.role == "worker" and not jobs:
             why = f"{guess.why}: a worker, and no queue that it could take jobs from"
             settled[name] = Guess("other", why, "worker", guess.confidence)
     return _answering(settled, scene, corrected)
@@ -375,8 +383,10 @@ def _answering(
     if web or served:
         return settled
     for name in _stand_ins(settled, scene, corrected):
-        why = f"{settled[name].why}, and nothing else answers users"
-        settled[name] = Guess("http", why, settled[name].part, "low")
+        behind_none = [n for n in proxies if not scene.asks(n, scene.bodies)]
+        for each in behind_none if name in behind_none else [name]:  # each serves pages of its own
+            why = f"{settled[each].why}, and nothing else answers users"
+            settled[each] = Guess("http", why, settled[each].part, "low")
         break
     return settled
 

@@ -23,7 +23,9 @@ from sim.imports.manifests.workloads import LASTING, ManifestWorkload, selected,
 from sim.schema.stack import Stack
 from sim.schema.text.document import Path_
 
-_ROUTES = ("Service", "Ingress", "HTTPRoute", "GRPCRoute", "IngressRoute", "VirtualService")
+_ROUTES = (
+    "Service", "Ingress", "HTTPRoute", "GRPCRoute", "IngressRoute", "VirtualService", "Route",
+)  # fmt: skip
 _USED = (
     *LASTING, *_ROUTES, "HorizontalPodAutoscaler", "ScaledObject", "PodDisruptionBudget",
     "PriorityClass", "ConfigMap", "Secret",

@@ -181,6 +181,9 @@ def exposures(manifest: Manifest) -> Iterator[Exposure]:
                 name = name if name.value else path.get("backend", "serviceName")
                 root = path.get("path").text() in ("", "/", "/*", "/?(.*)", "/(.*)")
                 yield Exposure(name.text(), 80, name, 0 if root else 1)
+    elif manifest.kind == "Route":  # of OpenShift
+        name, path = manifest.get("spec", "to", "name"), manifest.get("spec", "path")
+        yield Exposure(name.text(), 80, name, 0 if path.text() in ("", "/") else 1)
     elif manifest.kind in ("HTTPRoute", "GRPCRoute", "IngressRoute", "VirtualService"):
         if manifest.kind == "VirtualService" and not manifest.get("spec", "gateways").value:
             return  # how services of a mesh reach each other

@@ -23,16 +23,18 @@ class CallGraph(NamedTuple):
 
 
 def call_graphs(result: Measurements) -> Iterator[CallGraph]:
-    """None of a stack in which nobody calls anybody: users and one service are no graph."""
+    """None of a stack in which nobody calls anybody: users and one service are no graph. Who gets
+    no request, as of an imported file one that nobody is known to ask, is not drawn."""
     bears = 1.0 - result.slo.success
     for name, figures in result.platforms.items():
-        arrows = list(_arrows(figures, bears))
+        boxes = _boxes(figures)
+        arrows = [a for a in _arrows(figures, bears) if a.caller in boxes and a.callee in boxes]
         if len(arrows) > 1:
             title = f"{words.platform(name)}: who asked whom"
             began = figures.get("began_at")
             stores = figures.get("databases", ())  # which are not drawn
             notes = [f"it began at the database {began}"] if began in stores else []
-            drawing = graph(_boxes(figures), arrows, USERS, title, notes, GAP_X)
+            drawing = graph(boxes, arrows, USERS, title, notes, GAP_X)
             said = "; ".join([*(arrow.title for arrow in arrows), *notes])
             yield CallGraph(words.platform(name), drawing, said)
 
@@ -40,7 +42,7 @@ def call_graphs(result: Measurements) -> Iterator[CallGraph]:
 def _boxes(figures: Figures) -> dict[str, Box]:
     began = figures.get("began_at")
     boxes = {USERS: Box(())}
-    for name, counts in figures["services"].items():
+    for name, counts in figures.get("services", {}).items():
         lines = (cell(counts), *(["it began here"] if name == began else []))
         boxes[name] = Box(tuple(part for line in lines for part in line.split(", ")), "http")
     return boxes
