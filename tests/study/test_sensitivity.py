@@ -104,8 +104,9 @@ def test_what_flips_the_verdict_stands_in_the_first_sentence():
     first = " ".join(sensitivity.PAGE.text(found).split())
     assert f"flips with {path} at 0.024s instead of 0.012s" in first
     assert "Kubernetes has the best downtime_s" in first
-    none = found._replace(bars=())
-    assert "none of 0 numbers" in sensitivity.finding(none)
+    calm = bar._replace(runs=({}, base))
+    none = found._replace(bars=(calm,), idle=("x", "y"))
+    assert "none of 3 numbers" in sensitivity.finding(none)
 
 
 def test_a_tornado_of_a_crash_is_led_by_the_people_and_names_what_does_not_act(tmp_path):
