@@ -75,6 +75,13 @@ def test_what_came_of_a_candidate(runner, won, words):
     assert cheapest_text.why(ladder, runner) == words
 
 
+@pytest.mark.parametrize("chance", [0.0, 1.0, 1.5, -0.1, float("nan")])
+def test_a_chance_lies_between_never_and_always(chance):
+    with pytest.raises(InputError) as caught:
+        cheapest.prepare([CRASH], ["downtime_s<60"], SPACE, Rule(chance=chance))
+    assert "--chance" in str(caught.value)
+
+
 @pytest.mark.parametrize(("most", "shown"), [(None, 3), (3, 3), (2, 2), (1, 1)])
 def test_a_terminal_s_ladder_ends_with_the_winner_where_it_is_too_long(most, shown):
     runners = (Runner(0, 1, 4, Standing.OUT), WINS, Runner(2, 1, 1, Standing.OUT))
