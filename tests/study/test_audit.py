@@ -1,12 +1,14 @@
 """An audit: which faults it puts where, what it ranks, and that it finds a planted pair."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from sim.schema.fields import InputError
 from sim.study.ask import Ask
+from sim.study.batch import BatchSample
 from sim.study.decision import audit
 from sim.study.decision.audit import Fault, FaultSet, events, faults, smallest, together
 from sim.study.plan import plan
@@ -75,6 +77,36 @@ def test_a_terminal_s_list_says_how_many_more_there_are():
     assert more == ["... and 1 more in audit.md"]
     for most in (3, None):
         assert not any(line.startswith("... and") for line in heard("a", "b", "c", most=most)[1])
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_each_platform_s_own_worst_is_cured_once_all_was_tried(monkeypatch, stopped):
+    """What Swarm minds most is no matter of Compose's."""
+    planned = plan(replace(ASK, platforms=["compose", "swarm"]))
+    broken = {
+        ("kill",): {"compose": 5.0, "swarm": 20.0}, ("stop",): {"compose": 9.0, "swarm": 1.0},
+    }  # fmt: skip
+    runs = tuple(
+        (names, 0.0, next(case for case in planned.cases if case.platform == platform))
+        for names, of in broken.items() for platform in of
+    )  # fmt: skip
+    done = tuple(
+        (Held(False, failed),) for of in broken.values() for failed in of.values()
+    )  # fmt: skip
+    monkeypatch.setattr(audit, "_cure", lambda _audit, trouble, _run: trouble.names)
+    found = audit.measure(
+        audit.Audit(planned, LISTED, runs, ()), lambda _batch: BatchSample(done, stopped)
+    )
+    assert found.cures == ({} if stopped else {"compose": ("stop",), "swarm": ("kill",)})
+    assert found.interrupted is stopped
+
+
+def test_a_wrong_fault_is_told_by_the_file_s_name(tmp_path):
+    own = tmp_path / "mine.yaml"
+    own.write_text("faults: [{name: kill, evnt: {}}]\n")
+    with pytest.raises(InputError) as caught:
+        faults(own)
+    assert str(own) in str(caught.value)
 
 
 def test_it_finds_a_planted_pair_and_says_what_cures_it(tmp_path):

@@ -9,8 +9,9 @@ from sim.schema.fields import InputError
 from sim.study.ask import Ask
 from sim.study.batch import Batch
 from sim.study.decision import cheapest, cheapest_text
+from sim.study.decision.cheapest import PriceLadder
 from sim.study.decision.knobs import Dial
-from sim.study.decision.race import Rule, Standing
+from sim.study.decision.race import Rule, Runner, Standing
 from tests.study.runs import ALONE, interrupted
 
 RULE = Rule(chance=0.5, error=0.05, looks=(1, 4, 8), fresh=4)
@@ -53,6 +54,47 @@ def test_it_is_never_worse_than_the_grid_and_runs_less():
     assert record["winner"]["why"] == "holds, and on 4 of 4 fresh seeds"
     dropped = [rung for rung in record["ladder"] if rung["why"].startswith("dropped")]
     assert all(rung["usd_month"] <= record["winner"]["usd_month"] for rung in dropped)
+
+
+WINS = Runner(1, held=8, runs=8, standing=Standing.HOLDS, fresh=(4, 4))
+
+
+@pytest.mark.parametrize(
+    ("runner", "won", "words"),
+    [
+        (WINS, True, "holds, and on 4 of 4 fresh seeds"),
+        (Runner(0, 1, 4, Standing.OUT), True, "dropped after 4 seeds"),
+        (Runner(0, 8, 8, Standing.REFUTED, (1, 4)), True, "held, but on 1 of 4 fresh seeds only"),
+        (Runner(2), True, "dominated, not cheaper than the winner"),
+        (Runner(2), False, "not tried"),
+        (Runner(0, 4, 8, Standing.UNCLEAR), True, "cannot tell"),
+    ],
+)
+def test_what_came_of_a_candidate(runner, won, words):
+    ladder = PriceLadder(contest(), (runner,), WINS if won else None, False)
+    assert cheapest_text.why(ladder, runner) == words
+
+
+@pytest.mark.parametrize("chance", [0.0, 1.0, 1.5, -0.1, float("nan")])
+def test_a_chance_lies_between_never_and_always(chance):
+    with pytest.raises(InputError) as caught:
+        cheapest.prepare([CRASH], ["downtime_s<60"], SPACE, Rule(chance=chance))
+    assert "--chance" in str(caught.value)
+
+
+@pytest.mark.parametrize(("most", "shown"), [(None, 3), (3, 3), (2, 2), (1, 1)])
+def test_a_terminal_s_ladder_ends_with_the_winner_where_it_is_too_long(most, shown):
+    runners = (Runner(0, 1, 4, Standing.OUT), WINS, Runner(2, 1, 1, Standing.OUT))
+    _, *rungs = cheapest_text.table(PriceLadder(contest(), runners, WINS, False), most)
+    assert len(rungs) == shown
+    last = "dropped after 1 seeds" if shown == 3 else "holds, and on 4 of 4 fresh seeds"
+    assert rungs[-1][-1] == last
+
+
+def test_the_runs_of_a_race_are_counted_with_the_fresh_ones():
+    runners = (Runner(0, 1, 4, Standing.OUT), WINS, Runner(2))
+    lines = cheapest_text._lines(PriceLadder(contest(), runners, WINS, False), lambda _: [], None)
+    assert "set-ups, 16 of " in " ".join(lines)  # 4, 8 and 4 fresh
 
 
 def test_where_nothing_holds_it_says_so():

@@ -1,6 +1,7 @@
 """Sweeps: what a knob may be, where the knee is, and that the same customers come everywhere."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 
@@ -114,6 +115,22 @@ def test_a_range_is_told_where_there_is_one(mean, low, high, text):
 def test_the_knee_is_the_first_that_is_not_clearly_worse_than_the_best(downs, value):
     points = [point(k, *row) for k, row in enumerate(downs, 1)]
     assert knee(points, "downtime_s").settings == {"x": value}
+
+
+@pytest.mark.parametrize(
+    ("downs", "says"),
+    [
+        (((50, 60), (50, 60)), "Compose: downtime_s is 55 s [50 s .. 1 min] at every point."),
+        (((200, 220), (50, 60)), "Compose: the knee is x=2, downtime_s 55 s [50 s .. 1 min]; "
+         "nothing clearly better was tried."),
+    ],
+)  # fmt: skip
+def test_where_every_point_is_alike_there_is_no_knee_to_tell(downs, says):
+    points = [point(k, *row) for k, row in enumerate(downs, 1)]
+    of = SimpleNamespace(
+        metrics=("downtime_s",), of=lambda _: points, knee=lambda _: knee(points, "downtime_s")
+    )
+    assert sweep._finding(of, "compose") == says
 
 
 def test_a_point_that_never_recovers_is_no_knee():

@@ -224,6 +224,12 @@ class Commanded(Protocol):
         platform, which then puts another one in its place at once."""
 
 
+def stop_command(choices: Choices) -> str:
+    """What a person types here to stop one container; "" where nothing does."""
+    healing = choices.self_healing
+    return healing.stopped_with if isinstance(healing, Commanded) else DOCKER_STOP
+
+
 @runtime_checkable
 class AtTheEdge(Protocol):
     """Load balancing: it stands before the entry alone; else calls between services pass it."""

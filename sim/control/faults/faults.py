@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from sim.control.core.choices import DOCKER_STOP, Commanded, Maintaining, Shimmed
+from sim.control.core.choices import DOCKER_STOP, Maintaining, Shimmed, stop_command
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster, Container, Server
 from sim.control.faults import changes, commands, control_plane, network, stores
@@ -28,7 +28,6 @@ from sim.schema.scenario import (
     ArrivalRate,
     DaemonRestart,
     Deploy,
-    Drain,
     Event,
     External,
     Failures,
@@ -38,7 +37,6 @@ from sim.schema.scenario import (
     LockOut,
     OperatorKill,
     OperatorStop,
-    OutOfService,
     ProcessCrash,
     RaiseConnections,
     RentServers,
@@ -48,7 +46,6 @@ from sim.schema.scenario import (
     RotateSecret,
     Scale,
     ServerCrash,
-    StartByHand,
     Switchover,
     Which,
 )
@@ -101,8 +98,8 @@ class Faults:
             "lock_out": lock_out,
             "leak": leak,
             "daemon_restart": daemon_restart,
-            "drain": self.drain,
-            "out_of_service": self.out_of_service,
+            "drain": lambda _, ask: drain.maintain(human, ask),
+            "out_of_service": lambda _, ask: drain.write_off(human, ask),
             "deploy": self.deploy,
             "scale": scale,
             "resize": resize,
@@ -121,7 +118,7 @@ class Faults:
             "disk_full": stores.disk_full,
             "data_deleted": stores.data_deleted,
             "certificate_expired": stores.certificate_expired,
-            "start": self.start,
+            "start": lambda *_: commands.start(human),
             "restart": self.restart,
             "rollback": self.rollback,
             "failures": failures,
@@ -166,9 +163,6 @@ class Faults:
         cluster.say("deploy", service, f"{service} {ask.version.name} is deployed")
         yield from deploy(self.human, ask, service)
 
-    def start(self, cluster: Cluster, ask: StartByHand) -> Loop:
-        yield from commands.start(self.human)
-
     def restart(self, cluster: Cluster, ask: RestartByHand) -> Loop:
         yield from commands.restart(self.human, ask, resolve(cluster.stack, ask.service))
 
@@ -190,12 +184,6 @@ class Faults:
         if not (yield from failover.switch_over(cluster, database)):
             yield from self.human.login()
             yield from runbooks.promote(self.human, database)
-
-    def drain(self, cluster: Cluster, ask: Drain) -> Loop:
-        yield from drain.maintain(self.human, ask)
-
-    def out_of_service(self, cluster: Cluster, ask: OutOfService) -> Loop:
-        yield from drain.write_off(self.human, ask)
 
     def rent_servers(self, cluster: Cluster, ask: RentServers) -> Loop:
         service = resolve(cluster.stack, ask.service)
@@ -233,8 +221,7 @@ def operator_stop(cluster: Cluster, spec: OperatorStop) -> Loop:
     Sources: moby daemon/stop.go, daemon.go (shared facts, orchestrators 1.2, 1.3);
     kubernetes.io/docs pod-lifecycle; nomad alloc stop; AWS ECS StopTask."""
     service = resolve(cluster.stack, spec.service)
-    healing = cluster.choices.self_healing
-    command = healing.stopped_with if isinstance(healing, Commanded) else DOCKER_STOP
+    command = stop_command(cluster.choices)
     chosen = hit_by(cluster, spec)
     if not command:
         cluster.say("operator_stop", service, f"nobody stops {service}: no command here does")

@@ -10,7 +10,7 @@ of 31 January 2017; AWS Certificate Manager and Cloud Run renew their certificat
 from __future__ import annotations
 
 from sim.constants.facts import Fact
-from sim.control.core.choices import Maintaining
+from sim.control.core.choices import DOCKER_STOP, Maintaining, stop_command
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster, Trouble
 from sim.schema.fields import LawSpec
@@ -76,9 +76,7 @@ def image_missing(cluster: Cluster, spec: ImageMissing) -> Loop:
 # ---- disks ----
 def bounded_logs(cluster: Cluster) -> bool:
     """Does whoever runs containers here bound what they log? All but Docker's own driver do."""
-    healing = cluster.choices.self_healing
-    command = getattr(healing, "stopped_with", "docker stop")
-    return not cluster.host_ports and command != "docker stop"
+    return not cluster.host_ports and stop_command(cluster.choices) != DOCKER_STOP
 
 
 def disk_full(cluster: Cluster, spec: DiskFull) -> None:
