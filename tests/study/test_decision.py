@@ -220,7 +220,9 @@ def test_where_seeds_disagree_not_enough_is_known():
 def test_who_is_called_is_asked_where_the_stack_does_not_say():
     line = "stack.operator: who is called, how fast (not told: everything at once)"
     assert line in decision_text.unknown(verdict(SHOP, FREE))
-    told = SHOP._replace(stack=load_stack("sspp"))
+    assert "--traffic LOG: who really comes" in decision_text.unknown(verdict(SHOP, FREE))
+    told = SHOP._replace(stack=load_stack("sspp"), ask=Ask("", traffic="access.log"))
+    assert not any("--traffic" in each for each in decision_text.unknown(verdict(told, FREE)))
     assert line not in decision_text.unknown(verdict(told, FREE))
 
 

@@ -85,6 +85,9 @@ def test_the_race_is_that_of_the_proposed():
     assert len(ladder.contest.candidates) == 6
     winner = ladder.contest.candidates[ladder.winner.place]
     assert winner.settings["stack.services.api.restart"] == "always"
+    order = list(grid(SPACE))
+    ours = [(each.usd, order.index(each.settings)) for each in ladder.contest.candidates]
+    assert ours == sorted(ours)  # of one price as the knobs turn
     said = cheapest_text.PAGE.text(ladder)
     assert "6 of 8 set-ups were proposed by an optimiser" in said
     assert cheapest_text.record(ladder)["proposed"] == 6

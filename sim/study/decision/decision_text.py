@@ -206,7 +206,8 @@ def unknown(advice: Advice) -> list[str]:
     lines.append(f"--set stack.prices.work_hour=USD: what an hour of work costs (now {hour})")
     kinds, file = len(advice.decision.rates.kinds), advice.decision.rates_file or "ours"
     lines.append(f"--rates FILE: how often what happens (now {kinds} kinds, {file})")
-    lines.append("--traffic LOG: who really comes")
+    if advice.decision.ask is None or advice.decision.ask.traffic is None:
+        lines.append("--traffic LOG: who really comes")
     if advice.decision.stack.operator == Operator():
         lines.append("stack.operator: who is called, how fast (not told: everything at once)")
     return lines
@@ -247,6 +248,8 @@ def _blocks(advice: Advice) -> Iterator[Block]:
         yield f"All columns are of {first} alone, to be compared; the first table is of all {size}."
     yield supposed(advice)
     yield "Each chosen number at half and at double, and each of the worlds above, one at a time."
+    yield "## What each set-up is"
+    yield from (f"{w.outcome.setup.name}: {w.outcome.setup.says}." for w in advice.weighed)
     yield "## What only you know"
     yield from unknown(advice)
     for line in advice.decision.left_out:
