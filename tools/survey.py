@@ -67,13 +67,14 @@ def fetched(row: Row, folder: Path, place: Path) -> Path | None:
     file = place / row.path
     kind = [*git, "cat-file", "-t", f"{row.commit}:{row.path}"]
     is_folder = subprocess.run(kind, capture_output=True, check=False).stdout.strip() == b"tree"
+    shown = [*git, "show", f"{row.commit}:{row.path}"]
+    alone = subprocess.run(shown, capture_output=True, check=False)
     beside = row.path if is_folder else str(Path(row.path).parent)
+    beside = "." if b"../" in alone.stdout else beside  # what it includes or builds
     packed = subprocess.run([*git, "archive", row.commit, beside], capture_output=True, check=False)
     if packed.returncode == 0:
         subprocess.run(["tar", "-x", "-C", str(place)], input=packed.stdout, check=True)
         return file
-    shown = [*git, "show", f"{row.commit}:{row.path}"]
-    alone = subprocess.run(shown, capture_output=True, check=False)
     if alone.returncode:
         return None
     file.parent.mkdir(parents=True, exist_ok=True)

@@ -14,7 +14,7 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
-from cyclopts import App, CycloptsError, Group
+from cyclopts import App, CycloptsError, Group, UnusedCliTokensError
 
 from sim import __version__
 from sim.cli import streams
@@ -75,6 +75,9 @@ def _run(arguments: list[str], interruption: Interruption) -> int:
         status = app(arguments) if arguments else DONE
         sys.stdout.flush()
         return int(status or DONE)
+    except UnusedCliTokensError as error:
+        words = " ".join(error.unused_tokens or ())
+        return say(f"found {words!r}; expected no more words (--help names the options)", USAGE)
     except (CycloptsError, InputError) as error:
         return say(str(error), USAGE)
     except BrokenPipeError:  # `sim run ... | head`: the reader has what it wanted

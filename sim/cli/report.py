@@ -148,7 +148,7 @@ def _print(result: Result, full: bool) -> None:
         sys.stdout.write(result.table(full))
     if result.unknowns is not None:
         finding, rows, note = result.unknowns
-        lines = ["", *wrap(finding, 100), *aligned(rows), *wrap(note, 100), ""]
+        lines = ["", *wrap(finding, 100), *aligned(rows, 100), *wrap(note, 100), ""]
         sys.stdout.write("\n".join(lines))
     sys.stdout.write(f"\n{result.story(SHOWN)}")
     if result.counterfactuals is not None:

@@ -37,14 +37,24 @@ def key(seed: int, stream: int) -> int:
     return mix((mix((seed + GOLDEN) & MASK) + (stream + 1) * GOLDEN) & MASK)
 
 
+def keys(seed: int, streams: int) -> NDArray[np.uint64]:
+    """`key(seed, n)` of all streams below this number."""
+    x = np.arange(1, streams + 1, dtype=np.uint64) * np.uint64(GOLDEN)
+    return _mixed(x + np.uint64(mix((seed + GOLDEN) & MASK)))
+
+
 def uniforms(seed: int, stream: int, first: int, last: int) -> NDArray[np.float64]:
     """`u(seed, stream, n)` for n from `first` up to and without `last`, in one array."""
     x = np.arange(first + 1, last + 1, dtype=np.uint64) * np.uint64(GOLDEN)
-    x += np.uint64(key(seed, stream))
+    x = _mixed(x + np.uint64(key(seed, stream)))
+    return ((x >> np.uint64(11)).astype(np.float64) + 0.5) * 1.1102230246251565e-16
+
+
+def _mixed(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """`mix` of each."""
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    x ^= x >> np.uint64(31)
-    return ((x >> np.uint64(11)).astype(np.float64) + 0.5) * 1.1102230246251565e-16
+    return x ^ (x >> np.uint64(31))
 
 
 def child(ident: int, salt: int) -> int:

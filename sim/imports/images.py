@@ -72,7 +72,8 @@ _PRODUCTS = _table(
             " yugabytedb tidb oracle hbase hdfs namenode datanode chroma chromadb azurite sftp"
             " manticore sphinx zincsearch quickwit surrealdb dgraph janusgraph aerospike ravendb"
             " kvrocks postgrest registry openldap ldap rethinkdb crate cratedb vitess"
-            " elasticmq localstack ollama spark hadoop snuba symbolicator tika gotenberg"
+            " elasticmq localstack ollama spark hadoop snuba symbolicator tika gotenberg eventstore"
+            " eventstoredb kurrentdb"
         ),
         "tool": (
             "prometheus alertmanager loki promtail jaeger zipkin tempo cadvisor otelcol otel"
@@ -84,7 +85,7 @@ _PRODUCTS = _table(
             " ngrok tailscale wireguard openvpn gluetun socketproxy dockerproxy diun flaresolverr"
             " selenium chrome browserless chromium playwright storybook webpack webpacker vite"
             " geoip geoipupdate clamav rspamd spamassassin imaginary imgproxy thumbor k6 locust"
-            " wiremock mockserver sidecar agent newrelic datadog pyroscope parca tunnel"
+            " wiremock mockserver sidecar newrelic datadog pyroscope parca tunnel alloy mimir xray"
             " loadgenerator loadgen loadtest trafficgenerator wrk wrk2 wrk2client fortio bot"
             " votebot virtualcustomer virtualworker flagd chronyd ntp samba nfs syncthing vpn seq"
             " turn coturn stun livekit freeswitch asterisk beats heartbeat apm skywalking"
@@ -104,7 +105,7 @@ _PARTS = _table(
     {
         "database": "db database datastore postgre pg",
         "cache": "cache distributedcache",
-        "proxy": ("proxy lb loadbalancer router ingress reverseproxy edgerouter balancer"),
+        "proxy": "proxy lb loadbalancer router ingress reverseproxy edgerouter balancer",
         "broker": "mqtt coap broker taskbroker mq messagebus eventbus messagequeue queuebroker",
         "worker": (
             "worker workers celery celeryworker sidekiq consumer consumers jobs job processor rq"
@@ -121,13 +122,13 @@ _PARTS = _table(
             " tests test e2e cypress healthcheck wait dbmigrate installer install cleanup"
             " docs assets css js builder build lint cli shell maintenance upgrade bash"
             " createdb configurator permissions keygen certs cert initdb volume data debug"
-            " workspace"
+            " workspace fixer"
         ),
         "tool": (
             "exporter metrics monitoring mailserver smtp"
             " logs logger logging tracing registry discovery serviceregistry configserver"
             " runner runners checker loadgen simulator sim mock mocks stub emulator vpn dns tunnel"
-            " navigator watchdog traffic tools admintools toolbox"
+            " navigator watchdog traffic tools admintools toolbox agent"
         ),
         "http": (
             "web www api app backend frontend front back server service site ui vote result flask"
@@ -177,9 +178,13 @@ def word_of(name: str) -> Word | None:
                 return Word(_PRODUCTS[token], token, True)
             if token in _PARTS and token not in _NEUTRAL_WORDS:
                 part = _PARTS[token]
+                if part == "once" and not _NEUTRAL_WORDS.issuperset(tokens[i + 1 :]):
+                    continue  # a task is what its last noun says: `build-tools-chat` is a chat
                 if part == "worker" and any(_PARTS.get(other) == "scheduler" for other in tokens):
                     part = "scheduler"  # `beat-worker`
                 return Word(part, token, False)
+    if tokens and tokens[-1] in ("controller", "operator", "daemon"):
+        return Word("tool", tokens[-1], False)
     # `server` alone is one that answers; behind a product's name it is that product
     said = set(tokens) & {"server", "service"}
     return Word("http", said.pop(), False) if len(said) == 1 else None
@@ -198,8 +203,8 @@ def word_of_image(image: str) -> Word | None:
     """What an image's name says: its last part; `mssql/server` by the part before it; of
     `shop-with-tracing` the shop."""
     owner, _, last = re.sub(r"[-_]with[-_].*", "", repository(image)).rpartition("/")
-    maker = word_of(owner) if last in ("server", "database", "db") and owner else None
-    return maker if maker and maker.part in ENGINES else word_of(last)
+    maker = word_of(owner) if last in ("server", "database", "db", "controller") and owner else None
+    return maker if maker and maker.part in (*ENGINES, "proxy") else word_of(last)
 
 
 # a program that is started -> what it makes of its container; the first that fits
@@ -243,13 +248,25 @@ _PROGRAMS: tuple[tuple[Part, str], ...] = (
     ),
 )
 _PATTERNS = tuple((part, re.compile(text, re.IGNORECASE)) for part, text in _PROGRAMS)
+_CHAIN = re.compile(r"[;&]")
+_SERVERS = re.compile(
+    r"\b(gunicorn|uvicorn|hypercorn|daphne|uwsgi|puma|php-fpm)\s|\brails\s+s(erver)?\b|\brunserver\b"
+)
+# behind a task, something that does more than end or wait
+_FOLLOWED = re.compile(
+    r"(&&|;)\s*(?!exit\b|echo\b|sleep\b|true\b|done\b|fi\b|tail\b|rm\b|\s|$)[\w./-]+"
+)
 
 
 def word_of_command(command: str) -> Word | None:
-    """What a container becomes by the program that it starts."""
+    """What a container becomes by the program that it starts. Of several in one shell a server is
+    what answers, and a task that another program follows is over before it."""
+    server = _SERVERS.search(command) if _CHAIN.search(command) else None
+    if server:
+        return Word("http", server[0].strip(), True)
     for part, pattern in _PATTERNS:
-        match = pattern.search(command)
-        if match:
+        *_, match = (None, *pattern.finditer(command))
+        if match and not (part == "once" and _FOLLOWED.search(command, match.end())):
             return Word(part, match[0].strip(" /'\"").split("\n")[0][:40], True)
     return None
 

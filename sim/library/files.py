@@ -64,6 +64,8 @@ def file_of(name_or_path: str, kind: Kind) -> Path:
     for folder in (folder for each in kinds for folder in FOLDERS[each]):
         if (folder / f"{name_or_path}.yaml").is_file():
             return folder / f"{name_or_path}.yaml"
+    if os.path.isfile(name_or_path):
+        raise InputError(name_or_path, found="a file of another kind", expected="a .yaml or .yml")
     names = names_of(*kinds)
     raise InputError(
         found=f"the unknown {kind} {describe(name_or_path)}",

@@ -5,8 +5,9 @@ replicas added. Managers never fail here. Source of the rules: shared facts, orc
 (moby/swarmkit @3e72cb64, moby/moby @b985e231 read). Uncertain: how soon the others stop sending to
 a lost server (derived from memberlist's LAN defaults, not measured), and the time from an accepted
 task to its started process (chosen). The database and the queue have a volume on one server and are
-constrained to it: nothing moves them. There is no autoscaling, nothing rebalances when a server
-returns, and no task has a priority: what fits nowhere waits, first come, first served.
+constrained to it (`scheduling.pinned`): nothing moves them. There is no autoscaling, nothing
+rebalances when a server returns, and no task has a priority: what fits nowhere waits, first come,
+first served.
 """
 
 from __future__ import annotations

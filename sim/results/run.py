@@ -140,7 +140,8 @@ class Run:
     caches: Mapping[str, CacheGauge] = field(default_factory=dict)  # likewise
     endpoints: tuple[str, ...] = ()  # that users ask in a mix, as in `recording.endpoints`
     calls: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # whom each asks
-    callers: Mapping[str, Mapping[str, CallGauge]] = field(default_factory=dict)  # ... and how
+    # ... and how: by caller, callee, and the endpoint that is named; "": no endpoint
+    callers: Mapping[str, Mapping[str, Mapping[str, CallGauge]]] = field(default_factory=dict)
     # beside "t_s": asked, failed, open; shape (samples, 3)
     answers: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
     # verdicts of metrics.py on its buckets: every plot and table asks for them again

@@ -6,7 +6,7 @@ failed for its caller, whatever its callee made of it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from statistics import fmean
 from typing import Any, NamedTuple
 
@@ -16,6 +16,7 @@ from sim.dataplane.tables import (
     FIRST_CAUSE,
     SUCCEEDED,
     CacheGauge,
+    CallGauge,
     QueueGauge,
     ServiceGauge,
 )
@@ -56,12 +57,19 @@ def tables(run: Run) -> Figures:
         "databases": {name: gauge._asdict() for name, gauge in run.databases.items()},
         "queues": queues,
         "callers": {
-            caller: {callee: edge._asdict() for callee, edge in row.items()}
+            caller: {callee: edge(named) for callee, named in row.items()}
             for caller, row in run.callers.items()
         },
         "began_at": origin(run),
         **alone,
     }
+
+
+def edge(named: Mapping[str, CallGauge]) -> Figures:
+    """All that one asked of another, and `endpoints`: of it what was asked by name."""
+    whole = CallGauge(*map(sum, zip(*named.values(), strict=True)))
+    apart = {name: gauge._asdict() for name, gauge in named.items() if name}
+    return whole._asdict() | ({"endpoints": apart} if apart else {})
 
 
 def looks(gauge: CacheGauge) -> Figures:
@@ -177,11 +185,7 @@ def rows(platforms: Mapping[str, Figures]) -> dict[str, list[tuple[str, tuple[st
     if any(f.get("began_at") for f in everyone):
         services.append(("it began at", tuple(f.get("began_at") or "-" for f in everyone)))
     queues = _lines([f.get("queues", {}) for f in everyone], queue_cell)
-    edges = [
-        {f"{a} to {b}": edge for a, row in f.get("callers", {}).items() for b, edge in row.items()}
-        for f in everyone
-    ]
-    callers = _lines(edges, caller_cell)
+    callers = _lines([dict(edges(f)) for f in everyone], caller_cell)
     return {
         "Endpoints": _lines([f.get("endpoints", {}) for f in everyone], endpoint_cell),
         "Services": services,
@@ -189,6 +193,15 @@ def rows(platforms: Mapping[str, Figures]) -> dict[str, list[tuple[str, tuple[st
         "Caches": _lines([f.get("caches", {}) for f in everyone], cache_cell),
         "Callers": callers if len(callers) > 1 else [],
     }
+
+
+def edges(figures: Figures) -> Iterator[tuple[str, Figures]]:
+    """`web to api`, and after it `web to api/checkout` for each endpoint that is asked by name."""
+    for caller, row in figures.get("callers", {}).items():
+        for callee, counts in row.items():
+            yield f"{caller} to {callee}", counts
+            for name, part in counts.get("endpoints", {}).items():
+                yield f"{caller} to {callee}/{name}", part
 
 
 def _lines(

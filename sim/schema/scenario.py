@@ -70,6 +70,18 @@ class Version(Record):
     cpu_factor: Ratio = 1.0
     restarted: Count = 0  # `rollout restart`: the same code, other pods (a template's annotation)
 
+    def __eq__(self, other: object) -> bool:
+        """Of a thousand replicas each is asked at each change of one: most have the very version,
+        or one that differs here."""
+        if self is other:
+            return True
+        if not isinstance(other, Version) or self.restarted != other.restarted:
+            return False
+        return self.name == other.name and super().__eq__(other)
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.restarted))
+
     @property
     def image(self) -> Version:
         """The version without its restarts: what is pulled, and what may be bad."""
@@ -88,29 +100,26 @@ Which = Annotated[str | int, BeforeValidator(_read_which)]
 Part = Literal["scheduler", "controllers", "endpoints", "dns"]  # of a control plane
 
 
-class OperatorKill(Happening):
-    """`docker kill`: exit 137, and Docker's restart policy is cancelled (orchestrators.md 1.2)."""
+class Hit(Happening):
+    """What befalls some replicas of a service."""
 
     service: Name
     replicas: Positive = 1
     which: Which = "oldest"
 
 
-class OperatorStop(Happening):
+class OperatorKill(Hit):
+    """`docker kill`: exit 137, and Docker's restart policy is cancelled (orchestrators.md 1.2)."""
+
+
+class OperatorStop(Hit):
     """Stopped by a person in the words of the platform: SIGTERM, grace, SIGKILL. `docker stop`
     cancels the restart policy (orchestrators.md 1.2); elsewhere another one takes its place."""
 
-    service: Name
-    replicas: Positive = 1
-    which: Which = "oldest"
 
-
-class ProcessCrash(Happening):
+class ProcessCrash(Hit):
     """The process ends by itself: the restart policy applies."""
 
-    service: Name
-    replicas: Positive = 1
-    which: Which = "oldest"
     exit_code: Count = 1
 
 
@@ -151,12 +160,9 @@ class Drain(Happening):
     pause: Duration = 60.0  # she watches so long before the next server
 
 
-class Hang(Happening):
+class Hang(Hit):
     """Accepts and never answers, for a while (a deadlock, a stalled disk)."""
 
-    service: Name
-    replicas: Positive = 1
-    which: Which = "oldest"
     lasts: Span | None = None
 
 

@@ -21,7 +21,7 @@ from sim.control.self_healing import failover, managed
 from sim.control.service_discovery.addresses import StaticAddress, addresses_of
 from sim.dataplane.codes import Algorithm
 from sim.dataplane.plane import DataPlane
-from sim.dataplane.profile import Client, Routing, Way
+from sim.dataplane.profile import Client, Profile, Routing, Way
 from sim.platforms.platform import Platform, servers_of
 from sim.schema.jobs import ScheduledJobs
 from sim.schema.scenario import Scenario, Version
@@ -84,7 +84,20 @@ def built_by_hand(stack: Stack, platform: Choices) -> bool:
 
 
 # ---- the steady state ----
-def cluster_of(plane: DataPlane, stack: Stack, platform: Platform, seed: int) -> Cluster:
+def cluster_of(
+    plane: DataPlane, stack: Stack, platform: Platform, seed: int,
+    profiles: dict[tuple[str, Version], Profile],
+) -> Cluster:  # fmt: skip
+    """`profiles`: of the stack as it is at second 0, which are those of every seed."""
+
+    def profile_of(name: str, version: Version) -> Profile:
+        now = cluster.stack
+        if now is not stack:  # somebody has edited it
+            return profile_in(now, name, version, platform.resource_limits)
+        if (name, version) not in profiles:
+            profiles[name, version] = profile_in(now, name, version, platform.resource_limits)
+        return profiles[name, version]
+
     empty = [f for f in platform.__dataclass_fields__ if getattr(platform, f) is None]
     shared = platform.scheduling is None and platform.service_discovery is None
     cluster = Cluster(
@@ -92,9 +105,7 @@ def cluster_of(plane: DataPlane, stack: Stack, platform: Platform, seed: int) ->
         plane=plane,
         stack=stack,
         seed=seed,
-        profile_of=lambda name, version: profile_in(
-            cluster.stack, name, version, platform.resource_limits
-        ),
+        profile_of=profile_of,
         host_ports=shared,  # else each container has an address of its own
         choices=platform,
         left_to_operator=frozenset(empty),

@@ -12,12 +12,12 @@ from functools import cached_property
 from itertools import pairwise
 
 from sim.dataplane.engines import duration_s, expected_requests
-from sim.dataplane.profile import Arrivals
+from sim.dataplane.profile import Arrivals, Profile
 from sim.imports.trace import arrivals, stays
 from sim.platforms import blaming, configured, layers, takes
 from sim.platforms.platform import Platform, servers_of
 from sim.schema.layers import check_quota, stack_on
-from sim.schema.scenario import Scenario
+from sim.schema.scenario import Scenario, Version
 from sim.schema.settings import split_settings
 from sim.schema.stack import Stack
 
@@ -57,6 +57,11 @@ class Case:
             return self.own
         return configured(self.platform, split_settings(self.scenario.set).platforms)
 
+    @cached_property
+    def profiles(self) -> dict[tuple[str, Version], Profile]:
+        """Of its services as the stack has them, each as the first run of it has made it."""
+        return {}
+
     @property
     def name(self) -> str:
         """The scenario's name, `:variant` included."""
@@ -83,4 +88,6 @@ class Case:
         return duration_s("compiled", self.requests, self.scenario.horizon)
 
     def __getstate__(self) -> dict[str, object]:
-        return {name: value for name, value in vars(self).items() if name != "choices"}
+        return {
+            name: value for name, value in vars(self).items() if name not in ("choices", "profiles")
+        }

@@ -73,7 +73,7 @@ class Simulation:
             )
         )
 
-        self.cluster = cluster_of(plane, stack, platform, seed)
+        self.cluster = cluster_of(plane, stack, platform, seed, case.profiles)
         with self.blaming():
             # 3. the control plane, and the steady state of second 0
             bootstrap(self.cluster)

@@ -65,6 +65,11 @@ def run(
     replication is kept whole, for `Result.series_per_seed` (some MB each). Raises `InputError`
     for anything that is not usable.
     """
+    if isinstance(platform, list | tuple):
+        raise InputError(
+            field="platform", found=f"{len(platform)} in a {type(platform).__name__}",
+            expected="one name; sim.compare takes several",
+        )  # fmt: skip
     return compare(
         scenario, [platform], seed, reps, stack, settings, engine, traffic, postmortem,
         store=store, until=until, executor=executor, workers=workers, equal_means=equal_means,

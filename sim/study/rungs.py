@@ -138,7 +138,8 @@ def two(planned: Plan) -> tuple[Case, Case]:
 def steps(first: Case, last: Case) -> list[Footing]:
     """The rungs from one to the other; the last is the other itself."""
     standings: list[Footing] = []
-    here, waiting = first, list[Exchange]()
+    end, last = last, _told(last)
+    here, waiting = _told(first), list[Exchange]()
     for change in RUNGS:
         there = changed(here, last, [*waiting, change])
         if there.choices == here.choices and there.stack == here.stack:
@@ -156,8 +157,17 @@ def steps(first: Case, last: Case) -> list[Footing]:
         found = f"{first.platform} and {last.platform}, which share nothing"
         expected = "two platforms with a choice or a manifest that can be changed alone"
         raise InputError(field="rungs", found=found, expected=expected)
-    standings[-1] = standings[-1]._replace(case=last)
+    standings[-1] = standings[-1]._replace(case=end)
     return standings
+
+
+def _told(case: Case) -> Case:
+    """The same, and its file says what restarts by itself."""
+    held = {
+        name: service.model_copy(update={"restart": restart_of(case.choices.self_healing, service)})
+        for name, service in case.stack.services.items()
+    }
+    return replace(case, stack=case.stack.model_copy(update={"services": held}))
 
 
 def changed(here: Case, there: Case, changes: Sequence[Exchange]) -> Case:

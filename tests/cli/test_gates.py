@@ -63,5 +63,5 @@ def test_somebody_s_own_stack_is_not_asked_for_the_article_s_claims(sim, calls, 
     wide = ("--platform", "kubernetes", "--set", "scenario.slo.success=50%")
     own = sim(*RUN, "--stack", "mine.yml", "--check", *wide)
     assert own.status == 0, own.err
-    assert "What the article claims" not in own.out
-    assert "What the article claims" in sim(*RUN, *wide).out
+    assert "What is claimed" not in own.out
+    assert "What is claimed" in sim(*RUN, *wide).out

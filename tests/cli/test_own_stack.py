@@ -28,6 +28,14 @@ def test_what_fits_a_stack(capsys: pytest.CaptureFixture[str]) -> None:
     assert set(listed["platforms"].values()) == {"fits"}
 
 
+def test_first_of_all_it_says_how_many_fit(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["list", "incidents", "--stack", str(CASES / "no_worker.yml")]) == 0
+    first, *lines = capsys.readouterr().out.splitlines()
+    fit, of = map(int, first.split(" incidents fit. ")[0].split(" of "))
+    named = [line for line in lines if line.startswith("  ") and "  no: " in line]
+    assert 0 < fit == of - len(named)
+
+
 def test_a_correction_changes_what_fits(capsys: pytest.CaptureFixture[str]) -> None:
     stack = ["--stack", str(CASES / "nginx.yml")]
     assert _listed(capsys, *stack)["scenarios"]["queue_backlog"] == "fits"

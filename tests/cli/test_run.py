@@ -48,7 +48,7 @@ def test_what_the_verdict_hangs_on_stands_in_the_report_when_asked(sim, calls, t
     said = sim(*RUN, "--reps", "1", "--unknowns")
     assert said.status == 0, said.err
     lines = said.out.splitlines()
-    (finding,) = [k for k, line in enumerate(lines) if "Kubernetes has the best downtime_s" in line]
+    (finding,) = [k for k, line in enumerate(lines) if "Kubernetes is best" in line]
     assert "numbers that nobody knows flips that." in " ".join(lines[finding : finding + 2])
     page = (tmp_path / "reports" / "container_crash" / "report.html").read_text()
     assert "What it hangs on" in page

@@ -44,6 +44,7 @@ def replay(
     rate: float = 1.0,
     settings: dict[str, Any] | None = None,
     stack: Stack | None = None,
+    engine: str = ENGINE,
     **scenario: Any,
 ) -> Run:
     """Run events (each `{"at": seconds, kind: {...}}`) on a stack (default: the article's)."""
@@ -57,7 +58,7 @@ def replay(
         set={**CALM, **(settings or {})},
         **scenario,
     )
-    return run_once(made, stack or sspp(), platform, seed, engine=ENGINE)
+    return run_once(made, stack or sspp(), platform, seed, engine=engine)
 
 
 def rows(run: Run, event: str, subject: str = "") -> list[TimelineRow]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from sim.dataplane.codes import Kind
-from sim.dataplane.kernel.layout import JOBS, JOBS_PER_WORK, empty_record, grown
+from sim.dataplane.kernel.layout import JOBS, JOBS_PER_WORK, REQUESTS, WORK, empty_record, grown
 from sim.dataplane.kernel.plane import CompiledPlane
 from sim.dataplane.profile import Arrivals, Profile, Workload
 from tests.dataplane.worlds import constant, world
@@ -22,6 +22,11 @@ def resident() -> int:
 
 def test_a_waiting_job_takes_a_line_of_the_cache() -> None:
     assert np.dtype(JOBS, align=True).itemsize == 64
+
+
+def test_a_waiting_request_takes_a_client_and_a_work_of_four_lines() -> None:
+    assert np.dtype(WORK, align=True).itemsize <= 4 * 64
+    assert np.dtype(REQUESTS, align=True).itemsize == 40
 
 
 def test_growing_takes_no_memory_for_places_that_nobody_has_used() -> None:

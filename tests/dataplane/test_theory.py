@@ -8,11 +8,13 @@ impatience Baccelli and Hebuterne (1981); insensitivity of processor sharing: Ke
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from scipy import integrate, stats
 
 from sim.dataplane.codes import Cancel, Does, Kind, Outcome
@@ -256,22 +258,50 @@ def test_two_callers_of_a_service_with_a_patience_each(c, load_factor):
     """M/M/c+G: two services that users ask in half of the cases each ask a third, which works for
     the patient one the longer the less the other one waits. The compiled engine alone."""
     rate, patience = load_factor * c * MU, (1.5 * SERVICE_S, 5 * SERVICE_S)
+    asked, left = gave_up(c, rate, patience, 60_000)
+    law = tuple((0.5, seconds) for seconds in patience)
+    for sample, theory in zip((left / asked).T, left_of_each(c, rate, MU, law), strict=True):
+        agrees(list(sample), theory, narrow=0.08)
+
+
+def gave_up(c: int, rate: float, patience: Sequence[float], requests: int) -> NDArray[np.float64]:
+    """Of callers that users ask alike, each with its patience: how often the one service behind
+    them was asked, and for how many it was too late; shape (2, seeds, callers)."""
     callers = [
-        replace(API, cpu=constant(0.0), steps=(StoryStep(Does.CALL, target=2, client=client),))
+        replace(
+            API,
+            cpu=constant(0.0),
+            steps=(StoryStep(Does.CALL, target=len(patience), client=client),),
+        )
         for client in map(Client, patience)
     ]
-    asked = replace(API, slots=c, cancel=Cancel.HOP)
-    gave_up: list[list[float]] = [[], []]
+    behind = replace(API, slots=c, cancel=Cancel.HOP)
+    mix = tuple(Way(1.0 / len(patience), n) for n in range(len(patience)))
+    late = FIRST_CAUSE + Outcome.CLIENT_TIMEOUT - Outcome.REFUSED
+    counted = []
     for seed in range(SEEDS):
-        work = replace(load(seed, rate, 60_000), services=3, mix=(Way(0.5, 0), Way(0.5, 1)))
-        w = world(work, *callers, asked, cores=float(c), script=listed(0, 1, 2))
+        work = replace(load(seed, rate, requests), services=len(patience) + 1, mix=mix)
+        script = listed(*range(len(patience) + 1))
+        w = world(work, *callers, behind, cores=float(c), script=script)
         table = drive(compiled, w._replace(end_s=work.horizon_s + 60)).recording.endpoints
-        column = FIRST_CAUSE + Outcome.CLIENT_TIMEOUT - Outcome.REFUSED
-        for sample, row in zip(gave_up, table, strict=True):
-            sample.append(float(row[column] / row[ARRIVED]))
-    law = tuple((0.5, seconds) for seconds in patience)
-    for sample, theory in zip(gave_up, left_of_each(c, rate, MU, law), strict=True):
-        agrees(sample, theory, narrow=0.08)
+        counted.append(table[:, [ARRIVED, late]].astype(float))
+    return np.moveaxis(np.array(counted), 2, 0)
+
+
+@pytest.mark.parametrize(("c", "load_factor"), [(1, 0.9), (3, 1.2)])
+def test_exponential_patience(c, load_factor):
+    """M/M/c+M (Erlang-A). A client's patience is a constant, so sixteen have one each: the middles
+    of sixteenths of the law (its own numbers are 0.0001 off). Whoever is served has E exp(-theta V)
+    of it left at first, and its service fits in with mu / (mu + theta)."""
+    rate, theta = load_factor * c * MU, MU / 3.0
+    patience = [-math.log(1.0 - (i + 0.5) / 16) / theta for i in range(16)]
+    weight = [1.0]
+    for n in range(1, 300):
+        weight.append(weight[-1] * rate / (min(n, c) * MU + max(0, n - c) * theta))
+    queue = sum((n - c) * share for n, share in enumerate(weight) if n > c) / sum(weight)
+    served = 1.0 - theta * queue / rate
+    asked, left = gave_up(c, rate, patience, 30_000).sum(axis=2)
+    agrees(list(left / asked), 1.0 - served * MU / (MU + theta), narrow=0.04)
 
 
 def test_without_cancellation_abandoned_work_is_done_all_the_same(plane_class):

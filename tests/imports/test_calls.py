@@ -57,7 +57,7 @@ def test_each_database_has_its_own_users(suite: Imported) -> None:
 
 def test_what_is_not_sure_is_asked_for(suite: Imported) -> None:
     stack = suite.stack
-    assert "who asks reviews? (--link gateway->reviews lets gateway do so)" in stack.questions
+    assert "who asks reviews? (--link 'gateway->reviews' if gateway asks it)" in stack.questions
     told = import_stack(SUITE, corrections=Corrections.of((), ["gateway->reviews"])).stack
     assert told.calls("gateway") == [*CALLS["gateway"], "reviews"]
     assert not any("reviews" in question for question in told.questions)

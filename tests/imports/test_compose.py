@@ -9,7 +9,8 @@ import pytest
 from sim.imports.compose.environment import expand, read_env
 from sim.imports.compose.links import environment_of, mentions
 from sim.imports.compose.merge import normal
-from sim.imports.compose.roles import Scene, event_loop, guess_roles
+from sim.imports.compose.processes import event_loop
+from sim.imports.compose.roles import Scene, guess_roles
 from sim.imports.compose.tree import tree_of
 from sim.imports.compose.values import Node, Published
 from sim.library.stacks import load_stack

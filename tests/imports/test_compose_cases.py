@@ -295,6 +295,51 @@ services:
     assert import_stack(*names.split(",")).origins["services.web.port"].text.endswith("prod.yml:5")
 
 
+def test_a_project_says_more_of_what_it_includes(tmp_path: Path) -> None:
+    (tmp_path / "infra").mkdir()
+    _write(tmp_path / "infra", stores="services: {db: {image: 'postgres:16', mem_limit: 1g}}\n")
+    _write(tmp_path, compose="include: [infra/stores.yml]\nservices:\n  web: {image: a/web, "
+           "ports: ['80:80'], depends_on: [db]}\n  db: {mem_limit: 2g}\n")  # fmt: skip
+    stack = load_stack(str(tmp_path / "compose.yml"))
+    assert (list(stack.services), stack.services["db"].memory.limit) == (["web", "db"], 2048 * Mi)
+
+
+def test_what_an_image_is_built_on(tmp_path: Path) -> None:
+    """A gateway of nginx is a proxy, a page that nginx serves is a page; a stage names its base."""
+    (tmp_path / "Dockerfile").write_text("FROM nginx:1 AS base\nFROM base\nCOPY . /x\n")
+    (tmp_path / "Storage").write_text("FROM postgres:16 AS one\nFROM node AS two\n")
+    _write(tmp_path, stack="services:\n  api-gateway: {build: ., ports: ['80:80'], "
+           "depends_on: [later]}\n  frontend: {build: .}\n"
+           "  storage: {build: {context: ., dockerfile: Storage, target: one}}\n")  # fmt: skip
+    stack = load_stack(str(tmp_path / "stack.yml"))
+    roles = {name: service.role for name, service in stack.services.items()}
+    assert roles == {"frontend": "http", "api-gateway": "proxy", "storage": "postgres"}
+    assert "api-gateway: depends on later, which is not there" in stack.ignored
+
+
+def test_what_has_nothing_to_do_is_asked_for(tmp_path: Path) -> None:
+    _write(tmp_path, idle="services:\n  web: {image: a/web, ports: ['80:80'], environment: {STORE: "
+           "'redis://store:6379'}}\n  worker: {image: a/web, command: celery -A a worker, "
+           "depends_on: [web]}\n  db: {image: 'postgres:16'}\n"
+           "  old: {image: 'mysql:8'}\n")  # fmt: skip
+    stack = load_stack(str(tmp_path / "idle.yml"))
+    assert _said(stack.questions, "who uses db, old? (--link 'web->db' --link 'web->old'")
+    assert _said(stack.questions, "where do the jobs of worker come from? No queue is in the file")
+    assert _said(stack.ignored, "web: redis at store (STORE), which is not in the file")
+
+
+def test_a_worker_that_starts_after_its_web_service_calls_it_no_more(tmp_path: Path) -> None:
+    """Of a password the last @ is its end, and a virtual host is no address."""
+    _write(tmp_path, late="services:\n  web: {image: a/web, ports: ['80:80'], environment: "
+           "{DB_URL: 'postgres://u:p@ss@db:5432/x', RABBITMQ_DEFAULT_VHOST: shop}}\n"
+           "  worker: {image: a/web, command: celery -A a worker, depends_on: [web, queue]}\n  db: {image: 'postgres:16'}\n"
+           "  queue: {image: 'rabbitmq:4'}\n")  # fmt: skip
+    stack = load_stack(str(tmp_path / "late.yml"))
+    assert (stack.calls("worker"), stack.playing("worker")) == ([], ["worker"])
+    assert _said(stack.assumed, "web uses db (DB_URL)")
+    assert not _said(stack.ignored, "shop")
+
+
 def test_included_files(tmp_path: Path) -> None:
     (tmp_path / "infra").mkdir()
     _write(tmp_path / "infra", stores="services:\n  db: {image: 'postgres:${PG:-15}'}\n")

@@ -235,6 +235,16 @@ def test_a_proxy_of_the_users_leads_to_what_it_asks(tmp_path: Path) -> None:
     assert ("edge", "api") in {(link.caller, link.callee) for link in imported.links}
 
 
+def test_the_text_of_an_alert_is_no_template(tmp_path: Path) -> None:
+    text = (
+        "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: alerts}\ndata:\n  a.yml: |\n"
+        "    summary: down on {{ $labels.instance }}\n\n    {{ range .Alerts }}{{ end }}\n"
+    )
+    assert load_stack(_put(tmp_path, _deployment("a") + text)).entry == "a"
+    with pytest.raises(InputError, match=r"app\.yaml:\d+: found a Helm template"):
+        load_stack(_put(tmp_path, f"{_deployment('a')}{text}    x: {{{{ .Values.x }}}}\n"))
+
+
 # ---- other kinds of files ----
 STRANGE: tuple[tuple[str, str, str], ...] = (
     ("templates/web.yaml", "kind: Deployment\napiVersion: v1\nmetadata: {{ .Values.name }}\n",
@@ -416,6 +426,29 @@ FROM_SHARED = "envFrom: [{configMapRef: {name: ledger}}]"
         ([part for name in ("details", "ratings", "productpage")
           for part in (_deployment(name), _service(name))],
          {"productpage": "http", "details": "http", "ratings": "http"}),
+        # a task is what its last noun says, and an agent that is asked over HTTP is a service
+        ([_deployment("web", "acme/team-build-it-web", "env: [{name: A, value: 'http://my-agent'}]"),
+          _service("web", 80, "LoadBalancer"), _deployment("chat", "acme/team-build-it-chat"),
+          _service("chat"), _deployment("my-agent", "acme/my-agent"), _service("my-agent"),
+          _deployment("sealed-secrets-controller", "acme/sealed-secrets-controller"),
+          _service("sealed-secrets-controller"), _deployment("xray-daemon", "aws/aws-xray-daemon"),
+          _service("xray-daemon", 2000)],
+         {"web": "http", "chat": "http", "my-agent": "http", "sealed-secrets-controller": "other",
+          "xray-daemon": "other"}),
+        # of several paths of an Ingress the first; what answers where none fits is for nobody
+        ([_deployment("drive"), _service("drive", 80, "NodePort"), _deployment("user"),
+          _service("user"), _deployment("echo"), _service("echo"),
+          "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: in}\n"
+          "spec:\n  defaultBackend: {service: {name: echo, port: {number: 80}}}\n"
+          "  rules: [{http: {paths: [{path: /a, backend: {service: {name: user}}},"
+          " {path: /b, backend: {service: {name: drive}}}]}}]\n"],
+         {"user": "http", "drive": "http", "echo": "http"}),
+        # a route of a mesh alone leads no user
+        ([_deployment("customers"), _service("customers"), _deployment("webapp"),
+          _service("webapp", 80, "NodePort"),
+          "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: in}\n"
+          "spec: {hosts: [customers], http: [{route: [{destination: {host: customers}}]}]}\n"],
+         {"webapp": "http", "customers": "http"}),
         # the image says with what it was built
         ([_deployment("orders", "acme/orders-with-jaeger"), _service("orders", 80, "NodePort"),
           _deployment("prices", "acme/prices-with-jaeger"), _service("prices")],

@@ -143,9 +143,11 @@ def test_a_class_guesses_first_and_the_board_sees_it(browser):  # noqa: F811
         board = opened(browser, f"{served.address}/board?key={served.room.key}&code=abc")
         board.wait_for_selector("#join >> text=code=abc")
         student = opened(browser, f"{served.address}/?code=abc")
+        assert not student.locator("#clock, #break").first.is_visible()  # nothing runs yet
         student.fill("#class input", "Ada")
         student.get_by_role("button", name="Join").click()
         student.wait_for_selector("#class fieldset")
+        assert not student.locator("#opening").is_visible()  # which incident is the teacher's word
         student.click("#run")
         student.wait_for_selector("#message >> text=yours, before it runs")
         for number in (0, 1):

@@ -13,17 +13,9 @@ from tests.control import outage
 from tests.platforms.test_shop import FAULT_S, PLATFORMS, served
 
 SETTINGS: dict[str, Any] = {
-    "stack.services.cache": {
-        "role": "cache",
-        "restart": "unless-stopped",
-        "boot": "1s",
-        "memory": {"base": "64Mi"},
-        "holds": {"keys": 2000, "skew": 0.0},
-    },
-    "stack.services.catalogue.steps": [
-        {"cpu": "2ms"},
-        {"cache": "cache", "on_miss": [{"query": "products", "demand": "4ms"}]},
-    ],
+    "stack.services.cache.boot": "1s",
+    "stack.services.cache.holds": {"keys": 2000, "skew": 0.0},
+    "stack.services.catalogue.steps.1.kept": "100%",
 }
 
 
@@ -60,8 +52,7 @@ def test_one_that_crashes_is_a_miss_until_it_is_back_cold(platform):
 
 
 def test_without_it_the_shop_fails_where_it_says_so():
-    cpu, look = SETTINGS["stack.services.catalogue.steps"]
-    strict = {"stack.services.catalogue.steps": [cpu, look | {"down": "error"}]}
+    strict = {"stack.services.catalogue.steps.1.down": "error"}
     event = {"operator_kill": {"service": "cache"}}
     run = replay("compose", event, 90.0, **strict)
     assert served(run, 0, 55) > 0.98

@@ -16,7 +16,7 @@ from sim.dataplane.tables import ARRIVED, SUCCEEDED
 from sim.library.stacks import load_stack
 from sim.platforms import load
 from sim.results.run import Run
-from sim.results.services import origin
+from sim.results.services import origin, tables
 from sim.schema.jobs import ScheduledJobs
 from sim.schema.stack import Stack
 from sim.simulation.boot import boot_order, routing_between
@@ -63,6 +63,9 @@ def test_every_platform_runs_the_shop(platform):
     assert asked["web"] == run.gauge.arrived
     assert asked["api"] == pytest.approx(asked["web"], rel=0.02)
     assert asked["payments"] == pytest.approx(0.2 * asked["api"], rel=0.25)
+    cache = run.caches["cache"]
+    assert cache.hits + cache.misses == pytest.approx(asked["catalogue"], rel=0.02)
+    assert cache.misses == pytest.approx(0.05 * asked["catalogue"], rel=0.4), "95 % of what is warm"
     assert list(run.queues) == ["queue", "parcels"]
     for queue in run.queues.values():
         assert queue.pushed == pytest.approx(0.2 * asked["api"], rel=0.25)
@@ -103,6 +106,30 @@ def test_what_refuses_costs_those_alone_who_need_it():
     assert served(later, 61, 119) > 0.98
 
 
+def test_of_a_service_that_fails_it_says_which_endpoint():
+    """Every page asks for the stock, half of them for advice, too, which takes five seconds: a
+    second later the API goes on without it."""
+    settings = {
+        "stack.services.catalogue.endpoints.stock": [{"cpu": "1ms"}],
+        "stack.services.catalogue.endpoints.advice": [{"wait": "5s"}],
+        "stack.services.api.steps": [
+            {"call": "catalogue", "endpoint": "stock", "timeout": "2s"},
+            {"call": "catalogue", "endpoint": "advice", "share": "50%", "timeout": "1s",
+             "on_failure": "ignore"},
+            {"query": "orders", "demand": "1ms"},
+        ],
+    }  # fmt: skip
+    run = replay("compose", settings=settings)
+    whole = tables(run)["callers"]["api"]["catalogue"]
+    stock, advice = whole["endpoints"]["stock"], whole["endpoints"]["advice"]
+    assert stock["calls"] == run.services["api"].asked
+    assert advice["calls"] == pytest.approx(0.5 * stock["calls"], rel=0.1)
+    assert (stock["failed"], advice["failed"]) == (0, advice["given_up"])
+    assert advice["given_up"] == pytest.approx(advice["calls"], abs=25), "but for the last second's"
+    for field in ("calls", "tries", "failed", "given_up"):
+        assert whole[field] == stock[field] + advice[field]
+
+
 def test_the_books_hold_while_one_of_two_databases_is_lost():
     """Clients of the lost one do not know yet: connections are open, and nobody holds them."""
     lost = {"server_crash": {"hosting": "orders", "returns": False}}
@@ -113,8 +140,8 @@ def test_the_books_hold_while_one_of_two_databases_is_lost():
 
 def test_whoever_is_asked_starts_before_those_that_ask_it():
     order = boot_order(shop())
-    first, last = order[:4], order[4:]
-    assert first == ["orders", "products", "queue", "parcels"]
+    first, last = order[:6], order[6:]
+    assert set(first) == {"orders", "standby", "products", "cache", "queue", "parcels"}
     assert last == ["catalogue", "api", "web", "mailer", "packer"]
 
 

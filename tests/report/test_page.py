@@ -170,12 +170,12 @@ def test_who_asked_whom_is_drawn_and_said():
     run = pages.plain().runs[0]
     failed = (0,) * len(REQUEST_CAUSES)
     gauges = {name: ServiceGauge(100, 100, 0, 0, 0, 0, failed) for name in ("web", "bank", "shelf")}
-    calls = {"bank": CallGauge(200, 400, 50, 20), "shelf": CallGauge(1000, 1000, 0, 0)}
+    calls = {"bank": {"": CallGauge(200, 400, 50, 20)}, "shelf": {"": CallGauge(1000, 1000)}}
     called = replace(
         run,
         services=gauges,
         calls={"web": ("bank", "shelf"), "bank": (), "shelf": ()},
-        callers={"users": {"web": CallGauge(100, 100, 0, 0)}, "web": calls},
+        callers={"users": {"web": {"": CallGauge(100, 100)}}, "web": calls},
         answers={name: np.zeros((len(run.series["t_s"]), 3), np.int64) for name in gauges},
     )
     (graph,) = call_graphs(pages.of(called))

@@ -1,5 +1,6 @@
 """Plots: the finding in the title, names that never hide one another, slides of one size."""
 
+from dataclasses import replace
 from io import BytesIO
 
 import numpy as np
@@ -31,7 +32,8 @@ def test_every_plot_is_a_slide_of_1920_by_1080(what, reps):
 
 
 def test_the_title_says_the_finding():
-    assert texts(result().plot())[0] == "Compose: 5 min 41 s down \u00b7 Kubernetes: 3 s"
+    said = "Kubernetes: 5 min 38 s less down than Compose (3 s against 5 min 41 s) [one seed]."
+    assert texts(result().plot())[0] == said
     assert texts(result().plot("jobs"))[0].startswith("Compose: ")
     assert "jobs lost" in texts(result().plot("jobs"))[0]
     peaks = "Compose: 60 of 97 connections at most, none refused \u00b7 Kubernetes: 60 of 97"
@@ -90,6 +92,31 @@ def test_many_platforms_fit_one_slide(what, many):
 def test_of_many_the_title_names_the_least_and_the_most():
     title = texts(result(platforms=NAMED).plot("connections"))[0]
     assert title == "All 8 platforms: 60 of 97 connections at most, none refused"
+
+
+def peaking(measured, *peaks):
+    """The same, with these longest backlogs in the runs that are drawn."""
+    measured.runs = tuple(
+        replace(run, gauge=run.gauge._replace(backlog_peak=peak))
+        for run, peak in zip(measured.runs, peaks, strict=True)
+    )
+    return measured
+
+
+def test_a_backlog_that_would_be_a_flat_line_is_told_in_a_line():
+    figure = peaking(result(platforms=NAMED[:5]), 77_448, 900, 2, 3, 4).plot("jobs")
+    assert [axes.get_ylabel() for axes in figure.axes].count("jobs queued") == 2
+    (said,) = (text for text in texts(figure) if text.startswith("Too few to be drawn"))
+    assert said.endswith(": Swarm 2, Nomad 3, ECS Fargate 4")
+
+
+def test_a_caption_of_a_curve_tells_the_curve():
+    said = texts(peaking(result(3), 9_999, 1).plot("jobs"))
+    assert any(text.startswith("longest backlog 9,999 (seed 7)") for text in said)
+
+
+def test_no_plot_of_refusals_where_nothing_was_refused():
+    assert len(result().plot("connections").axes) == 2
 
 
 def test_the_window_holds_the_trouble_and_says_so():

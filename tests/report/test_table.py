@@ -7,9 +7,10 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from sim.report.text import table, timeline
+from sim.report.text import table, timeline, verdict
 from sim.report.text.findings import claim_line
 from sim.report.text.markdown import markdown
+from sim.results.preference import Preference
 from sim.results.run import TimelineRow
 from tests.results.results import busy_timeline, result
 from tests.results.synthetic import run
@@ -39,7 +40,7 @@ def test_few_pairs_have_their_extremes_and_more_an_interval(reps, told):
     text = result(reps).table(full=True)
     assert f"in each of {reps} seeds" in " ".join(text.split())
     assert f"{told})" in text
-    assert "downtime_s: Kubernetes - Compose: -5 min 38 s" in text
+    assert "down: Kubernetes - Compose: -5 min 38 s" in text
     assert "Kubernetes - Compose" not in result(reps).table()
     assert f"{told})" in markdown(result(reps))
 
@@ -145,3 +146,19 @@ def test_a_claim_missed_by_less_than_is_printed_says_by_how_much(minutes, holds,
         "low": 180.0, "high": 240.0, "measured": minutes, "holds": holds,
     }  # fmt: skip
     assert claim_line(row, "").finding == f"operator.minutes: {words}"
+
+
+def test_a_long_event_is_folded_under_its_words():
+    placed = f"placed (v1): {', '.join(f'worker-{n} on server-{n}' for n in range(9))}"
+    one = replace(result().runs[0], timeline=(TimelineRow(65.0, "placed", "", placed),))
+    _, first, *others, _ = timeline.story([one], 9).split("\n")
+    assert first.startswith("  00:01:05 placed (v1): worker-0 on server-0,")
+    assert max(map(len, [first, *others])) <= 100
+    assert all(line.startswith(" " * 11) for line in others)
+
+
+def test_where_both_are_as_long_down_that_comes_first():
+    """Two seconds apart are nobody's concern, and failed requests decide."""
+    both = result(platforms=("nomad", "swarm"))
+    failed = Preference("requests.failed", ("swarm",), "nomad", 9.0, 9.0, 9.0, 1, 1)
+    assert verdict.gap(both, failed).startswith("Swarm: as long down (20 s), 9 fewer failed")

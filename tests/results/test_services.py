@@ -34,6 +34,7 @@ QUEUES = {
 }
 DATABASES = {"orders": DatabaseGauge(3, 97, 0, 9, 0, 0.0)}
 USERS = CallGauge(1000, 1100, 30, 4)
+ASKED = {"": CallGauge(90, 90, 1, 0), "pay": CallGauge(10, 30, 7, 3)}
 SECONDS, FROM, UNTIL = 1800, 300, 641
 
 
@@ -52,7 +53,7 @@ def run_with(doors=("web",), **changed):
     gauges = {name: ServiceGauge(100, 90, 8, 2, 0, 20, CAUSES) for name in CALLS}
     return synthetic.run(
         services=gauges, databases=DATABASES, calls=CALLS, answers=well | changed, queues=QUEUES,
-        callers={"users": dict.fromkeys(doors, USERS), "web": {"api": CallGauge(100, 120, 8, 3)}},
+        callers={"users": {door: {"": USERS} for door in doors}, "web": {"api": ASKED}},
     )  # fmt: skip
 
 
@@ -143,9 +144,14 @@ def test_tables_of_one_run_and_of_several():
     assert one["databases"]["orders"]["connections_peak"] == 9
     assert one["services"]["api"]["failed"][REQUEST_CAUSES[0]] == 8
     assert one["queues"]["mails"]["lost"][JOB_CAUSES[0]] == 2
+    paid = {"calls": 10, "tries": 30, "failed": 7, "given_up": 3}
     assert one["callers"]["web"] == {
-        "api": {"calls": 100, "tries": 120, "failed": 8, "given_up": 3}
+        "api": {"calls": 100, "tries": 120, "failed": 8, "given_up": 3, "endpoints": {"pay": paid}}
     }
+    assert services.rows({"compose": one})["Callers"][1:] == [
+        ("web to api", ("100 calls, 8.0 % failed (3.0 % given up), 1.2 tries each",)),
+        ("web to api/pay", ("10 calls, 70.0 % failed (30.0 % given up), 3 tries each",)),
+    ]
     assert one["callers"]["users"] == {"web": USERS._asdict()}
     other = services.tables(run_with(web=counts(10, 1.0)))
     other["services"]["api"]["retries"] = 30

@@ -160,7 +160,7 @@ def test_the_age_of_the_answer_is_the_outage() -> None:
     ("platform", "command"),
     [
         ("kubernetes", "`kubectl delete pod api-1`"),
-        ("cloud_run", "`gcloud run services update api`"),
+        ("cloud_run", "`gcloud run services update api --update-env-vars RESTARTED=now`"),
     ],
 )
 def test_a_sick_replica_is_replaced_in_the_words_of_its_platform(

@@ -29,6 +29,7 @@ from sim.schema.fields import (
     parse_rate,
     parse_ratio,
 )
+from sim.schema.scenario import Version
 
 WHOLE = st.integers(min_value=0, max_value=10**6)
 UNITS_S = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -167,3 +168,14 @@ def test_an_issue_reads_as_one_line() -> None:
     assert str(Issue(field="platform", found="'x'")) == "platform: found 'x'"
     assert str(InputError(issues=[issue, issue])) == f"{issue}\n{issue}"
     assert InputError("f", found="x").issues == (Issue("f", found="x"),)
+
+
+def test_versions_are_equal_by_all_that_they_change() -> None:
+    """A thousand replicas are compared at each change of one: most by two of the fields."""
+    one, same = Version(name="v1"), Version(name="v1")
+    restarted = one.model_copy(update={"restarted": 1})
+    others = [Version(name="v2"), Version(name="v1", error_rate=0.5), restarted, "v1"]
+    assert one == same
+    assert {one: "found"}[same] == "found"
+    assert all(one != other for other in others)
+    assert restarted.image == one

@@ -9,6 +9,7 @@ from sim.schema.fields import InputError
 from sim.study.ask import Ask
 from sim.study.decision import audit
 from sim.study.decision.audit import Fault, FaultSet, events, faults, smallest, together
+from sim.study.plan import plan
 from tests.study.runs import ALONE, interrupted
 
 KILL = Fault(name="kill", event={"operator_kill": {"service": "http"}})
@@ -31,7 +32,8 @@ def test_one_fault_comes_at_the_phase_and_of_two_the_second():
 
 class Held:
     def __init__(self, held, failed):
-        self.slo_held, self.figures = held, {"requests": {"failed": failed}}
+        self.slo_held = held
+        self.figures = {"requests": {"failed": failed}, "downtime_s": failed}
 
 
 def trouble(names, *held):
@@ -46,6 +48,33 @@ def test_the_smallest_sets_and_those_that_break_it_together_only():
     assert smallest([b, c, bc]) == [bc]
     assert smallest([b, c]) == []
     assert together([a, b, c, ab, bc]) == [bc]  # ab is broken by a alone
+
+
+def heard(*names_of, most=None):
+    """What is said of single faults that all break the SLO, and of one that does not."""
+    sets = [trouble((name,), False) for name in names_of]
+    planned = plan(ASK)
+    sets = [each._replace(platform="compose_hardened") for each in sets]
+    done = audit.Audit(planned, LISTED, (), (), tuple(sets))
+    return audit.finding(done, "compose_hardened"), list(
+        audit._lines(done, lambda rows: [f"{len(rows)} rows"], most)
+    )
+
+
+@pytest.mark.parametrize(
+    ("names", "others"), [(("a",), ""), (("a", "b"), " (so does 1 other)"),
+                          (("a", "b", "c"), " (so do 2 others)")],
+)  # fmt: skip
+def test_how_many_others_break_it(names, others):
+    said, _ = heard(*names)
+    assert said == f"Compose hardened: a breaks the SLO, 10 failed requests{others}."
+
+
+def test_a_terminal_s_list_says_how_many_more_there_are():
+    more = [line for line in heard("a", "b", "c", most=2)[1] if line.startswith("... and")]
+    assert more == ["... and 1 more in audit.md"]
+    for most in (3, None):
+        assert not any(line.startswith("... and") for line in heard("a", "b", "c", most=most)[1])
 
 
 def test_it_finds_a_planted_pair_and_says_what_cures_it(tmp_path):

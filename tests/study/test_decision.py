@@ -481,3 +481,19 @@ def test_managed_services_are_paid_by_the_hour_and_the_month():
     own, rented = price["a second replica"], price["managed services"]
     assert rented.managed == pytest.approx(2 * (0.032 * 730 + 20 * 0.115))
     assert rented.total - own.total == pytest.approx(rented.managed - own.volumes)
+
+
+def test_what_a_file_says_already_stands(tmp_path):
+    """`restart: always` comes back after a crash of its server though somebody had killed it, which
+    `unless-stopped` does not: no set-up takes it away. Nor the file's own HEALTHCHECK."""
+    file = tmp_path / "compose.yml"
+    file.write_text(
+        "services:\n  web:\n    image: shop/web\n    ports: ['80:80']\n    restart: always\n"
+        "    depends_on: [db]\n    healthcheck: {test: curl -f localhost, interval: 7s}\n"
+        "  db: {image: 'postgres:17', restart: always}\n"
+    )
+    runs = decision.prepare(Ask("", reps=1, stack=str(file)), few("process crash"))
+    cases = {way.name: case for way, case in runs.setups}
+    assert runs.same["as it is"] == ("a restart policy",)
+    checked = cases["restart and healthcheck"].stack.services["web"]
+    assert (checked.restart, checked.healthcheck.interval) == ("always", 7.0)

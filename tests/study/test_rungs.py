@@ -71,6 +71,12 @@ def test_a_change_takes_its_own_and_no_more():
     assert policies == {"always"}  # what Kubernetes does by itself, as a file can ask for it
 
 
+def test_what_restarts_by_itself_is_not_taken_back_at_the_end():
+    """Its file says no policy, and needs none."""
+    for footing in steps(*ends("compose", "kubernetes"))[1:]:
+        assert "restart" not in footing.says.replace("kubelet_restarts", "")
+
+
 def test_over_orders_each_change_takes_what_it_takes_at_each_place():
     """100 as it is; 10 with one change, 20 with the other, 0 with both."""
     rungs = (Rung("a", "", (10.0,)), Rung("b", "", (0.0,)))
@@ -126,6 +132,6 @@ def test_a_sentence_names_what_takes_and_counts_the_rest():
     )
     ladder = Ladder("downtime_s", "compose", "kubernetes", (245.0,), rungs)
     assert sentence(ladder) == (
-        "Of 4 min 05 s from Compose to Kubernetes: restart policy 3 min 57 s, all 9 s, nothing "
-        "else of 3 changes."
+        "Of 4 min 05 s down from Compose to Kubernetes: restart policy 3 min 57 s, all 9 s, "
+        "nothing else of 3 changes."
     )

@@ -51,6 +51,47 @@ def test_a_verdict_is_who_is_best(compose, kubernetes, best):
     assert verdict(both, "downtime_s").best == best
 
 
+class Held:
+    def __init__(self, held):
+        self.slo_held, self.figures = held, {"downtime_s": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("held", "keeps"),
+    [([True], True), ([False], False), ([True, False], False), ([True, True, False], True),
+     ([True, False, False], False), ([True] * 3, True), ([False] * 3, False)],
+)  # fmt: skip
+def test_who_keeps_the_slo_keeps_it_in_more_than_half_of_the_seeds(held, keeps):
+    done = {"compose": tuple(map(Held, held))}
+    assert verdict(done, "downtime_s").keeps == (("compose",) if keeps else ())
+
+
+@pytest.mark.parametrize(("most", "more"), [(None, []), (2, ["... and 1 more in tornado.md"]),
+                                            (3, [])])  # fmt: skip
+def test_a_terminal_s_tornado_says_how_many_more_there_are(most, more):
+    base = {"compose": runs("compose", 200.0)}
+    bars = tuple(Doubt(f"x{k}", "", "1", ({}, {}), runs=(base, base)) for k in range(3))
+    found = Tornado(plan(Ask("container_crash", ["compose"])), "downtime_s", base, bars)
+    lines = sensitivity._lines(found, lambda rows: [], most)
+    assert [line for line in lines if line.startswith("... and")] == more
+
+
+def test_what_nobody_did_is_not_varied():
+    """Nobody was paged: how long a page takes to be seen makes no difference (`after:`)."""
+    planned = plan(Ask("container_crash", ["compose"]))
+    (case,) = planned.cases
+    tried = {}
+    for pages in (0, 1):
+        run = Held(True)
+        run.figures["operator"] = {"pages": pages, "minutes": 0.0}
+        ways = sensitivity._ways(planned, case, {"compose": (run,)})
+        tried[pages] = {way.number for way in ways}
+    seen = {"stack.operator.acknowledge", "stack.operator.missed_page"}
+    assert tried[1] - tried[0] == seen
+    assert "stack.operator.detect" in tried[0]
+    assert "stack.operator.login" not in tried[1], "nobody's hands were at work"
+
+
 def test_what_flips_the_verdict_stands_in_the_first_sentence():
     planned = plan(Ask("container_crash"))
     base = {"compose": runs("compose", 200.0), "kubernetes": runs("kubernetes", 0.0)}
@@ -62,7 +103,10 @@ def test_what_flips_the_verdict_stands_in_the_first_sentence():
     assert (flipped, end, to.best) == (bar, 1, ("compose",))
     first = " ".join(sensitivity.PAGE.text(found).split())
     assert f"flips with {path} at 0.024s instead of 0.012s" in first
-    assert "Kubernetes has the best downtime_s" in first
+    assert first.startswith(
+        "Kubernetes is best and keeps the SLO (down: Compose 3 min 20 s, Kubernetes 0 s): that"
+    )
+    assert sensitivity.table(found)[-1][-1] == "Compose is best, nobody keeps the SLO"
     none = found._replace(bars=())
     assert "none of 0 numbers" in sensitivity.finding(none)
 

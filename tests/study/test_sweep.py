@@ -5,12 +5,14 @@ import json
 import pytest
 
 from sim.report.study_page import spoken
+from sim.report.text import words
 from sim.results.summary import replication
 from sim.schema.fields import InputError
 from sim.study.ask import Ask
 from sim.study.decision import sweep
 from sim.study.decision.knobs import grid, knobs, knobs_file
-from sim.study.decision.sweep import SweepPoint, knee
+from sim.study.decision.merit import Estimate
+from sim.study.decision.sweep import SweepPoint, cell, knee
 from tests.results.synthetic import recording, run
 from tests.study.runs import ALONE, interrupted
 
@@ -83,6 +85,20 @@ def point(value, *downs):
         for k, s in enumerate(downs, 1)
     ]
     return SweepPoint({"x": value}, "compose", tuple(runs))
+
+
+@pytest.mark.parametrize(
+    ("mean", "low", "high", "text"),
+    [
+        (60.0, 60.0, 60.0, "1 min"),
+        (60.0, 50.0, 70.0, "1 min [50 s .. 1 min 10 s]"),
+        (60.0, 50.0, 60.0, "1 min [50 s .. 1 min]"),
+        (60.0, 60.0, 70.0, "1 min [1 min .. 1 min 10 s]"),
+    ],
+)
+def test_a_range_is_told_where_there_is_one(mean, low, high, text):
+    assert cell("downtime_s", Estimate(mean, low, high)) == text
+    assert cell("downtime_s", None) == words.NOTHING
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json as json_
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import zip_longest
 from textwrap import wrap
@@ -13,6 +13,7 @@ from sim.cli.options import AS_GUESSED, DONE, Flag, ReadingOf, StackOf, say
 from sim.schema.fields import InputError
 
 COLUMNS = 100
+FITS = "fits"
 
 
 def list_(
@@ -47,14 +48,32 @@ def list_(
     if json:
         print(json_.dumps(listed, indent=2, ensure_ascii=False))
         return DONE
-    for name, rows in listed.items():
+    if stack is not None:
+        from sim.report.text.columns import folded  # noqa: PLC0415
+
+        print("\n".join(folded([_so_many(listed, stack)], then="")))
+    for name, every in listed.items():
         print(name)
+        rows = every
+        if stack is not None:
+            fit = [row["name"] for row in every if row["title"] == FITS]
+            print("\n".join(folded([f"fit: {', '.join(fit) or 'none'}"], "  ", "    ")))
+            rows = [row for row in every if row["title"] != FITS]
         width = max((len(row["name"]) for row in rows), default=0)
         for row in rows:
             lines = wrap(row["title"], max(20, COLUMNS - width - 4)) or [""]
             for head, line in zip_longest([row["name"]], lines, fillvalue=""):
                 print(f"  {head:<{width}}  {line}")
     return DONE
+
+
+def _so_many(listed: Mapping[str, list[dict[str, str]]], stack: str) -> str:
+    """`24 of 27 scenarios, 8 of 8 platforms fit. ...`"""
+    counts = ", ".join(
+        f"{sum(row['title'] == FITS for row in rows)} of {len(rows)} {name}"
+        for name, rows in listed.items()
+    )
+    return f"{counts} fit. `sim list` describes them; `sim run NAME --stack {stack}` runs one."
 
 
 def _fitting(name: str, reading: ReadingOf) -> dict[str, Callable[[], list[dict[str, str]]]]:
@@ -87,7 +106,7 @@ def _fits(attempt: Callable[[], object]) -> str:
     except InputError as error:
         issue = error.issues[0]
         return f"no: found {issue.found}; expected {issue.expected}"
-    return "fits"
+    return FITS
 
 
 def _with_variants(names: Sequence[str]) -> list[dict[str, str]]:

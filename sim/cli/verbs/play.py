@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from sim.schema.stack import Stack
 
 LOOPBACK = "127.0.0.1"
+PORTS = 65535
 
 
 def play(
@@ -142,6 +143,8 @@ def _serve(room: Room, host: str, port: int, browser: bool) -> int:
 def _listen(host: str, port: int) -> socket.socket:
     """A socket on this address. `InputError` where it is taken, or is none of this machine."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    if not 0 <= port <= PORTS:
+        raise InputError(field="--port", found=str(port), expected=f"a number from 0 to {PORTS}")
     listening = socket.socket(family)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:

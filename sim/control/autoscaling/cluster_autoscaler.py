@@ -230,9 +230,12 @@ class NodeGroup:
     def shrink(self) -> None:
         """Give back one server that has been unneeded, or away, for long enough."""
         now, rules = self.cluster.clock.now, self.rules
+        changed = self.edits != self.cluster.edits
         have = self.have()
+        if not changed and len(have) <= self.least:
+            return  # no clock enters before there is one to give back, and no gauge
         ready = [s for s in have if s.ready and not s.cordoned]
-        if self.edits != self.cluster.edits:  # no clock enters, and no gauge
+        if changed:
             self.edits, loads = self.cluster.edits, {s.id: self.load(s) for s in ready}
             self.removable = {s.id for s in ready if self.could_go(s, loads)}
         for server in ready:

@@ -198,7 +198,8 @@ def stabilised(
     """Without `behavior`: the highest recommendation of the window, this one included.
 
     Source: horizontal.go stabilizeRecommendation."""
-    return max([wanted, *(r.replicas for r in history if r.t_s > now_s - window_s)])
+    begin_s = now_s - window_s
+    return max([wanted, *[r.replicas for r in history if r.t_s > begin_s]])
 
 
 def limited(current: int, wanted: int, least: int, most: int, factor: float, floor: float) -> int:

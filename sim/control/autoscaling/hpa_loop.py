@@ -125,6 +125,7 @@ class Metrics:
         return min(reading, default=math.inf)
 
 
+UNREAD = None, 0.0, 0.0  # as `Metrics.of`
 CPU_ALONE = [ScalingMetric(type="resource")]
 
 
@@ -251,7 +252,7 @@ class Scaler:
     def limits(self) -> tuple[int, int]:
         """Replicas, at least and at most."""
         self.asks = self.cluster.service(self.service).scaling or self.asks  # a person may edit it
-        least = self.asks.min if from_zero(self.asks) else max(1, self.asks.min)  # zero is KEDA's
+        least = self.asks.min or (0 if from_zero(self.asks) else 1)  # else zero is KEDA's
         return least, self.asks.max
 
     def longest_s(self) -> float:
@@ -288,8 +289,9 @@ class Scaler:
         wish = None if current == 0 and least > 0 else self.wish(current, self.pods())
         if wish is not None:
             begin_s = times[-1] - self.longest_s()
-            looks = [hpa.Recommendation(t_s, wish[0]) for t_s in times]
-            self.history = [r for r in [*self.history, *looks] if r.t_s > begin_s or r is looks[-1]]
+            kept = [r for r in self.history if r.t_s > begin_s]
+            looks = [t_s for t_s in times[:-1] if t_s > begin_s] + [times[-1]]
+            self.history = kept + [hpa.Recommendation(t_s, wish[0]) for t_s in looks]
 
     def sync(self) -> None:
         current, (least, most) = self.cluster.desired[self.service], self.limits()
@@ -411,17 +413,13 @@ class Scaler:
         for c in cluster.of(self.service):
             if c.deleting:
                 continue
-            reading = self.metrics.of(c)
+            usage, sample_age_s, window_s = self.metrics.of(c) or UNREAD
+            age_s = math.inf if c.id in self.old else now - c.created_s
+            ready_age_s = now - max(c.created_s, c.turned_s)
+            pending = c.state == "created"
             pods.append(
                 hpa.Pod(
-                    request,
-                    usage=None if reading is None else reading[0],
-                    pending=c.state == "created",
-                    ready=c.ready,
-                    age_s=math.inf if c.id in self.old else now - c.created_s,
-                    ready_age_s=now - max(c.created_s, c.turned_s),
-                    sample_age_s=reading[1] if reading else 0.0,
-                    window_s=reading[2] if reading else 0.0,
+                    request, usage, pending, c.ready, age_s, ready_age_s, sample_age_s, window_s
                 )
             )
         return pods

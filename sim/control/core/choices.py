@@ -289,6 +289,14 @@ class Agented(Protocol):
 
 
 @runtime_checkable
+class Pinning(Protocol):
+    """Scheduling: is what has its disk on a server held to that server? Else it is."""
+
+    @property
+    def pinned(self) -> bool: ...
+
+
+@runtime_checkable
 class Emptying(Protocol):
     """Scheduling: how a drain evicts, within budgets; else all at once."""
 

@@ -19,7 +19,7 @@ from typing import Any, NoReturn, TypeVar
 import simpy
 
 from sim.control.core.records import NonsenseError
-from sim.dataplane.simpy_inside import PlacedEvent, now_of, queue_of, set_now, throw_into
+from sim.dataplane.simpy_inside import PlacedEvent, now_within, queue_of, set_now, throw_into
 
 ROUNDING_S = 1e-6  # so much a difference of two times may be below 0
 T = TypeVar("T")
@@ -117,13 +117,11 @@ class Wait(PlacedEvent):
 class Clock:
     """One per run; `env` is the control plane's own SimPy environment."""
 
-    def __init__(self) -> None:
-        self.env = simpy.Environment()
-        self.until_s = 0.0  # so far it goes before somebody from outside may act
+    now: float = now_within("env")
 
-    @property
-    def now(self) -> float:
-        return now_of(self.env)
+    def __init__(self) -> None:
+        self.env = simpy.Environment(0.0)
+        self.until_s = 0.0  # so far it goes before somebody from outside may act
 
     def due(self) -> float:
         """When the next event is that somebody waits for; infinite if none is."""

@@ -2,8 +2,8 @@
 
 Controllers meet here, as real ones meet in the API server or the Docker Engine: each reads the
 records (world.py), waits for changes, and says what it wants in the verbs of containers
-(containers.py) and of all the rest (below). The verbs keep three things in step: the records, the
-data plane, the timeline.
+(containers.py), of disks (disks.py) and of all the rest (below). The verbs keep three things in
+step: the records, the data plane, the timeline.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from sim.control.core import oom
 from sim.control.core.choices import Ranking
-from sim.control.core.containers import Containers
+from sim.control.core.disks import Disks
 from sim.control.core.records import (
     ALIVE,
     Address,
@@ -31,14 +31,11 @@ from sim.control.core.records import (
     State,
     Tallies,
     Trouble,
-    Volume,
 )
 from sim.control.core.wires import emptiest, rewire, segment
-from sim.dataplane import draws
 from sim.dataplane.codes import Note
 from sim.dataplane.plane import Notice
 from sim.dataplane.profile import Arrivals, Routing
-from sim.results.run import LostRows
 from sim.schema.scenario import Version
 
 __all__ = [
@@ -51,7 +48,7 @@ MOST = 100_000  # replicas of a service; scenarios may ask for 10,000, and scali
 
 
 @dataclass
-class Cluster(Containers):
+class Cluster(Disks):
     """The world with all its verbs."""
 
     _asked: int = 0  # replicas that ever waited for a server
@@ -218,67 +215,6 @@ class Cluster(Containers):
         """Its image is not there to be pulled, or is there again."""
         (self.images_missing.add if missing else self.images_missing.discard)(service)
         self.tell(Change("registry"))
-
-    # ---- disks ----
-    def fill(self, service: str, full: bool) -> None:
-        """No space is left on its disk: its process ends; or there is room again."""
-        self.volumes[service].full = full
-        for c in self.of(service) if full else []:
-            self.exit(c, 1, "could not write to its disk: no space left on device")
-
-    def erase(self, service: str) -> None:
-        """All that its disk had is deleted: its process ends, and finds nothing to start with."""
-        for c in self.of(service):
-            self.exit(c, 1, "found its files gone")
-        self._lose(self.volumes[service], "deleted")
-
-    def restore(self, service: str, server: Server) -> None:
-        """This server has its disk from now: a database's with the rows of the newest backup, a
-        queue's empty. What the old one held is given up, if it was not lost."""
-        volume, role = self.volumes[service], self.service(service).role
-        if not volume.lost:
-            self._lose(volume)
-        volume.server, volume.lost = server, False
-        rows = self.count.lost_rows
-        lost = next((i for i, row in enumerate(rows) if row.restored_s is None), None)
-        if role == "postgres" and lost is not None:
-            rows[lost] = rows[lost]._replace(restored_s=self.clock.now)
-            self.say("restored", service, f"{service} has the rows of its newest backup")
-        self.tell(Change("restored", server=server, service=service))
-
-    def _lose(self, volume: Volume, how: str = "") -> None:
-        """Nothing of it is left: rows since the newest backup are lost, and jobs that waited."""
-        name, service = volume.service, self.service(volume.service)
-        volume.lost = True
-        text = f"the disk of {name} is {how or f'lost with {volume.server.name}'}"
-        if service.role != "postgres":
-            self.plane.wipe(self.plays.get(name, self.stack.number(name)))
-            if service.persistence == "none":
-                return
-        else:
-            primary = service.follows.primary if service.follows else name
-            if name != self.primary_of(primary) or self.standby(primary):
-                text += ": another database has its rows"
-            else:
-                now, every = self.clock.now, service.backup.every
-                age = (now + draws.u(self.seed, draws.stream(f"backup/{name}"), 0) * every) % every
-                self.count.lost_rows.append(self._written(primary, now - age, now))
-                text += f": its newest backup is {age / 3600.0:.1f} h old"
-        self.say("disk_lost", name, text)
-
-    def _written(self, database: str, since_s: float, until_s: float) -> LostRows:
-        """What its clients have written there meanwhile."""
-        writers = {self.service(name).role for name in self.stack.clients(database)}
-        return LostRows(since_s, until_s, "http" in writers, "worker" in writers)
-
-    def lag(self, database: str, since_s: float, until_s: float) -> None:
-        """What the replica lacked when it was promoted is lost; of a queue jobs, others of which it
-        had not heard that they were taken."""
-        if self.service(database).role == "redis":
-            self.plane.promote(self.stack.number(database), since_s)
-            return
-        lost = self._written(database, since_s, until_s)
-        self.count.lost_rows.append(lost._replace(lag=True, restored_s=self.clock.now))
 
     # ---- wishes ----
     def begin(self, service: str, version: Version, replicas: int) -> None:

@@ -13,7 +13,7 @@ from typing import Literal
 import simpy
 
 from sim.constants.facts import Fact
-from sim.control.core.choices import Agented
+from sim.control.core.choices import Agented, Pinning
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.records import (
     ALIVE,
@@ -316,10 +316,11 @@ class Containers(World):
 
     def _mount(self, c: Container) -> None:
         """Its disk is where it starts: made there when it is first started. One that is a part of
-        its server stays (whoever keeps replicas starts it nowhere else)."""
-        volume = self.volumes.get(c.service)
+        its server stays there."""
+        volume, scheduling = self.volumes.get(c.service), self.choices.scheduling
         if volume is None:
-            self.volumes[c.service] = Volume(c.service, c.server, self._disks_move())
+            pinned = scheduling.pinned if isinstance(scheduling, Pinning) else True
+            self.volumes[c.service] = Volume(c.service, c.server, self._disks_move(), pinned)
         elif volume.moves:
             volume.server = c.server
 
@@ -347,6 +348,9 @@ class Containers(World):
             self.exit(c, 1, "could not start: no space left on device")
         elif volume is not None and volume.lost and c.server is volume.server:
             self.exit(c, 1, "could not start: its files are gone")
+        elif volume is not None and c.server is not volume.server:
+            text = f"{c.name} has begun with an empty disk on {c.server.name}: nobody is served"
+            self.say("empty", c.name, text)
         elif c.service in self.misconfigured:
             self.exit(c, 1, "crashed on its configuration")
         elif c.version.crashes_at_start:

@@ -99,25 +99,34 @@ class SpanRecorder:
 
     def look(self, now: float) -> None:
         """Compare everything with what is open; close and open what differs."""
-        states = {}
+        gone = set(self.open)
         for s in self.cluster.servers:
             state = server_state(s)
             if state != "released":
-                states["server", s.id] = Open("server", s.name, state, now, server=s.name)
+                gone.discard(("server", s.id))
+                self.see(("server", s.id), s.name, state, now, server=s.name)
         for c in self.cluster.everybody():
-            state = container_state(c)
-            states["container", c.id] = Open(
-                "container", c.name, state, now, c.service, c.server.name
-            )
+            key = "container", c.id
+            gone.discard(key)
+            self.see(key, c.name, container_state(c), now, c.service, c.server.name)
         for p in self.cluster.pending:
+            gone.discard(("pending", p.id))
             name = f"{p.service} (no server yet)"
-            states["pending", p.id] = Open("pending", name, "pending", now, p.service)
-        for key, before in list(self.open.items()):
-            later = states.get(key)
-            if later is None or later.state != before.state or later.server != before.server:
-                self.close(key, now)
-        for key, span in states.items():
-            self.open.setdefault(key, span)
+            self.see(("pending", p.id), name, "pending", now, p.service)
+        for key in gone:
+            self.close(key, now)
+
+    def see(
+        self, key: tuple[str, int], name: str, state: str, now: float, service: str = "",
+        server: str = "",
+    ) -> None:  # fmt: skip
+        """It is there, in this state."""
+        before = self.open.get(key)
+        if before is not None and before.state == state and before.server == server:
+            return
+        if before is not None:
+            self.close(key, now)
+        self.open[key] = Open(key[0], name, state, now, service, server)
 
     def close(self, key: tuple[str, int], now: float) -> None:
         span = self.open.pop(key)

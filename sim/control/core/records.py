@@ -25,7 +25,7 @@ ChangeKind = Literal[
     "server_up", "server_down", "server_added", "server_ready", "server_unready",
     "server_released", "cordoned", "desired", "version", "split", "addresses",
     "pending", "health", "outlier", "none_listed", "daemon_up", "out_of_service", "restored",
-    "thawed", "registry", "managed", "server_silent", "server_heard",
+    "thawed", "registry", "managed", "server_silent", "server_heard", "mended",
 ]  # fmt: skip
 STATEFUL = ("postgres", "redis")  # roles that keep something on a disk
 ALIVE: tuple[State, ...] = ("starting", "running", "stopping")
@@ -124,6 +124,7 @@ class Volume:
     service: str
     server: Server  # that has it
     moves: bool  # a cloud disk, which outlives its server and can be attached to another
+    pinned: bool = True  # nobody starts it elsewhere; else it begins there with an empty disk
     lost: bool = False  # nothing of it is left; until it is restored
     full: bool = False  # no space left: who writes to it ends, and cannot start
 
@@ -137,7 +138,7 @@ class Trouble:
     seen: str  # what she reads when she looks
     command: str  # what she does about it
     takes: LawSpec  # her time for it, when she knows what it is
-    repaired: Callable[[], Loop]  # what follows once she has done it
+    repaired: Callable[[], Loop | None]  # what follows once she has done it
     change: bool = False  # somebody changed something lately: a rollback ends it
 
 

@@ -67,6 +67,8 @@ class Ticks:
     def leave_out(self) -> None:
         """Go on at the first tick that could change anything, and those kept before it."""
         until_s, k, t_s = self.calm_until(self.due_s), self.k, self.due_s
+        if t_s >= until_s:
+            return
         times: list[float] = []
         while t_s < until_s:
             times.append(t_s)

@@ -8,6 +8,7 @@ told apart where a cut keeps it from servers, whose processes run on meanwhile.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -34,6 +35,7 @@ class Cut:
     other: frozenset[int]
     one_way: bool = False
     share: float = 1.0
+    since_s: float = 0.0
 
 
 def emptiest(counts: Mapping[str, int]) -> str:
@@ -118,6 +120,7 @@ def link(world: World, a: int, b: int, round_trip: Law) -> None:
 # ---- cuts ----
 def tear(world: Containers, cut: Cut) -> None:
     """From now on; whoever it keeps from the control plane is silent to that, and runs on."""
+    cut.since_s = world.clock.now
     world.cuts.append(cut)
     rewire(world)
 
@@ -125,6 +128,7 @@ def tear(world: Containers, cut: Cut) -> None:
 def mend(world: Containers, cut: Cut) -> None:
     world.cuts.remove(cut)
     rewire(world)
+    world.tell(Change("mended"))
 
 
 def rewire(world: Containers) -> None:
@@ -179,6 +183,17 @@ def late_s(there: float, back: float, most_s: float, draw: Callable[[], float]) 
 def torn(world: World, a: int, b: int) -> bool:
     """Does nothing pass between two segments, one way or the other?"""
     return world.lost.get((a, b), 0.0) >= 1.0 or world.lost.get((b, a), 0.0) >= 1.0
+
+
+def torn_since_s(world: World, a: int, b: int) -> float:
+    """Since when nothing passes between two segments; never: for ever."""
+    ways = ((a, b), (b, a))
+    between = [
+        cut.since_s
+        for cut in world.cuts
+        if cut.share >= 1.0 and any(x in cut.side and y in cut.other for x, y in ways)
+    ]
+    return min(between, default=math.inf)
 
 
 def _heard(world: Containers, server: Server, heard: bool) -> None:

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
-from operator import add
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import simpy
@@ -275,28 +274,29 @@ class World:
         names = self.stack.playing("cache")
         return {name: self.plane.cache_gauge(number) for number, name in enumerate(names)}
 
-    def calls(self) -> dict[str, dict[str, CallGauge]]:
-        """What each service asked of each other one, by whatever version of it."""
-        edges = {}
+    def calls(self) -> dict[str, dict[str, dict[str, CallGauge]]]:
+        """What each service asked of each other one, by whatever version of it: of each endpoint
+        that it asks by name, and "" for all other calls."""
+        edges: dict[str, dict[str, dict[str, CallGauge]]] = {}
         for name, service in self.stack.services.items():
-            steps = [step.call for step in service.every_step if step.call is not None]
-            row = dict.fromkeys(steps, CallGauge())
-            for profile in self.callers.get(name, ()):
-                for callee, seen in zip(steps, self.plane.call_gauges(profile), strict=True):
-                    row[callee] = CallGauge(*map(add, row[callee], seen))
-            if row:
-                edges[name] = row
+            steps = [s for s in service.every_step if s.call is not None]
+            counted = [self.plane.call_gauges(profile) for profile in self.callers.get(name, ())]
+            for step, *seen in zip(steps, *counted, strict=True):
+                named = edges.setdefault(name, {}).setdefault(step.target, {})
+                before = named.get(step.endpoint or "", CallGauge())
+                named[step.endpoint or ""] = CallGauge(*map(sum, zip(before, *seen, strict=True)))
         return edges
 
-    def user_calls(self) -> dict[str, CallGauge]:
+    def user_calls(self) -> dict[str, dict[str, CallGauge]]:
         """What users asked of each service."""
-        return dict(zip(self.doors, self.plane.call_gauges(OF_USERS), strict=True))
+        seen = self.plane.call_gauges(OF_USERS)
+        return {door: {"": gauge} for door, gauge in zip(self.doors, seen, strict=True)}
 
-    def backlogs(self) -> tuple[int, ...]:
-        """Jobs that wait in each queue, by its number. One alone has all: then nobody walks over
-        them."""
+    def backlogs(self, gauge: PlaneGauge | None = None) -> tuple[int, ...]:
+        """Jobs that wait in each queue, by its number. One alone has all (`gauge`: where that has
+        been read): then nobody walks over them."""
         if len(self.queue_names) < 2:
-            return (self.gauge().jobs_queued,)
+            return ((gauge or self.gauge()).jobs_queued,)
         return tuple(queue.queued for queue in self.queues().values())
 
     def jobs_waiting(self, service: str) -> int:

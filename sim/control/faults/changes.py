@@ -56,8 +56,12 @@ def dearer(factor: float) -> Rule:
 
 
 def locking(share: float) -> Rule:
-    """So many queries wait, whatever else is locked."""
-    return lambda rules: replace(rules, locked_share=max(rules.locked_share, share))
+    """So many queries wait, whatever else is locked; and who holds it has a connection."""
+    return lambda rules: replace(
+        rules,
+        locked_share=max(rules.locked_share, share),
+        connection_slots=max(0, rules.connection_slots - 1),
+    )
 
 
 # ---- a configuration ----
@@ -160,11 +164,10 @@ def lock(cluster: Cluster, spec: TableLock) -> Loop:
     cluster.tune(database, rule)
     tell_all(cluster, [database])
 
-    def unlocked() -> Loop:
+    def unlocked() -> None:
         cluster.say("unlocked", database, f"{database} has no such lock any more")
         cluster.untune(database, rule)
         tell_all(cluster, [database])
-        yield from ()
 
     trouble = Trouble(
         "lock", database, "queries wait for a lock that a migration holds",
@@ -175,10 +178,10 @@ def lock(cluster: Cluster, spec: TableLock) -> Loop:
     while not over.processed and any(c.alive for c in cluster.of(database)):
         yield over | exits.get()
     if cluster.ended(trouble):
-        yield from unlocked()
+        unlocked()
 
 
-def bad_plan(cluster: Cluster, spec: BadPlan) -> Loop:
+def bad_plan(cluster: Cluster, spec: BadPlan) -> None:
     """Every query of the database's clients costs more, until somebody finds out why."""
     clients = [name for name, s in cluster.stack.services.items() if s.database is not None]
     rule = dearer(spec.factor)
@@ -189,14 +192,12 @@ def bad_plan(cluster: Cluster, spec: BadPlan) -> Loop:
         cluster.tune(name, rule)
     tell_all(cluster, clients)
 
-    def analyzed() -> Loop:
+    def analyzed() -> None:
         cluster.say("analyzed", subject, "queries cost again what they did")
         for name in clients:
             cluster.untune(name, rule)
         tell_all(cluster, clients)
-        yield from ()
 
     usual = LawSpec(law="lognormal", mean=ANALYZE.value, cv=0.5)
     seen = "queries take longer than they did, with another plan"
     cluster.trouble(Trouble("bad_plan", subject, seen, "`ANALYZE`", usual, analyzed))
-    yield from ()

@@ -33,6 +33,7 @@ from sim.schema.scenario import (
     External,
     Failures,
     Hang,
+    Hit,
     Leak,
     LockOut,
     OperatorKill,
@@ -53,8 +54,6 @@ from sim.schema.scenario import (
 )
 from sim.schema.stack_checks import resolve
 
-Hits = OperatorKill | OperatorStop | ProcessCrash | Hang
-
 
 def victims(
     containers: list[Container], replicas: int, which: Which = "oldest", lot: float = 0.0
@@ -72,7 +71,7 @@ def victims(
     return alive[first : first + replicas]
 
 
-def hit_by(cluster: Cluster, spec: Hits) -> list[Container]:
+def hit_by(cluster: Cluster, spec: Hit) -> list[Container]:
     """The victims of an event that names a service, so many of its replicas, and which."""
     containers = cluster.of(resolve(cluster.stack, spec.service))
     lot = cluster.random("fault/which") if spec.which == "any" else 0.0
@@ -92,7 +91,8 @@ class Faults:
     def __init__(self, cluster: Cluster, human: Human) -> None:
         self.cluster, self.human = cluster, human
         self.added, self.begun = 0, False
-        self.happen: dict[str, Callable[[Cluster, Any], Loop]] = {
+        # what each does: at once, or in a loop that it gives back
+        self.happen: dict[str, Callable[[Cluster, Any], Loop | None]] = {
             "operator_kill": operator_kill,
             "operator_stop": operator_stop,
             "process_crash": process_crash,
@@ -151,8 +151,8 @@ class Faults:
         if provided:
             text = f"{provided} is its provider's: there is nothing to {kind}"
             self.cluster.say("missed", provided, text)
-        else:
-            clock.loop(self.happen[kind](self.cluster, about))
+        elif (doing := self.happen[kind](self.cluster, about)) is not None:
+            clock.loop(doing)
 
     def provided(self, about: Any) -> str:
         """Of the services that an event is about, one that a provider runs."""
@@ -220,11 +220,10 @@ class Faults:
 
 
 # ---- faults ----
-def operator_kill(cluster: Cluster, spec: OperatorKill) -> Loop:
+def operator_kill(cluster: Cluster, spec: OperatorKill) -> None:
     """`docker kill`: Docker forgets its restart policy; a kubelet does not care who killed."""
     for c in hit_by(cluster, spec):
         cluster.kill(c, "killed by docker kill" if cluster.host_ports else "killed by hand")
-    yield from ()
 
 
 def operator_stop(cluster: Cluster, spec: OperatorStop) -> Loop:
@@ -248,10 +247,9 @@ def operator_stop(cluster: Cluster, spec: OperatorStop) -> Loop:
         yield from compose.stop_all(cluster, chosen)
 
 
-def process_crash(cluster: Cluster, spec: ProcessCrash) -> Loop:
+def process_crash(cluster: Cluster, spec: ProcessCrash) -> None:
     for c in hit_by(cluster, spec):
         cluster.exit(c, spec.exit_code, "crashed")
-    yield from ()
 
 
 def failures(cluster: Cluster, spec: Failures) -> Loop:
@@ -347,13 +345,12 @@ def hang(cluster: Cluster, spec: Hang) -> Loop:
             cluster.resume(c)
 
 
-def lock_out(cluster: Cluster, spec: LockOut) -> Loop:
+def lock_out(cluster: Cluster, spec: LockOut) -> None:
     """Refused by the database, each until its process starts anew (it fetches another token)."""
     for c in victims(cluster.of(resolve(cluster.stack, spec.service)), spec.replicas):
         cluster.say("lock_out", c.name, f"the database refuses {c.name}: its token has expired")
         cluster.lock_out(c, True)
         cluster.clock.loop(until_restarted(cluster, c, spec.lasts))
-    yield from ()
 
 
 def until_restarted(cluster: Cluster, c: Container, lasts_s: float | None) -> Loop:
@@ -383,20 +380,18 @@ def leak(cluster: Cluster, spec: Leak) -> Loop:
                 cluster.grow(c, int(grown))
 
 
-def scale(cluster: Cluster, spec: Scale) -> Loop:
+def scale(cluster: Cluster, spec: Scale) -> None:
     """A wish for replicas by command; whoever keeps their number carries it out."""
     for name, replicas in spec.services.items():
         service = resolve(cluster.stack, name)
         cluster.say("scale", service, f"{replicas} replicas of {service} are asked for")
         cluster.want(service, replicas)
-    yield from ()
 
 
-def traffic(cluster: Cluster, spec: ArrivalRate) -> Loop:
+def traffic(cluster: Cluster, spec: ArrivalRate) -> None:
     """Users come at another rate from now on."""
     cluster.say("traffic", "users", f"users come at {spec.rate:g} requests/s from now on")
     cluster.arrive(Arrivals((cluster.clock.now,), (spec.rate,), (0.0,)))
-    yield from ()
 
 
 def external(cluster: Cluster, spec: External) -> Loop:
@@ -423,7 +418,7 @@ def external(cluster: Cluster, spec: External) -> Loop:
     cluster.outside(service)
 
 
-def resize(cluster: Cluster, spec: Resize) -> Loop:
+def resize(cluster: Cluster, spec: Resize) -> None:
     """Another CPU quota for processes that run; requests, and so the scheduler, see nothing of it.
 
     Sources: docs.docker.com, docker container update (a stopped container starts with it);
@@ -447,4 +442,3 @@ def resize(cluster: Cluster, spec: Resize) -> Loop:
     wanted = cluster.service(service).cpu.model_copy(update={"limit": spec.cpu})
     for c in chosen:
         cluster.resize(c, cpu_limit(wanted, limited=True))
-    yield from ()

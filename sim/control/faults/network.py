@@ -107,32 +107,24 @@ def servers_called(cluster: Cluster, name: str) -> list[Server]:
     return list(dict.fromkeys(hosts))
 
 
-def known(cluster: Cluster, field: str, name: str) -> Iterable[int]:
-    """The segments in which this stands; refuses what is no part of this network."""
-    zones = cluster.stack.servers.zones
-    if issue := side_issue(name, zones, cluster.stack, field.partition(".")[0]):
-        found, expected, nearest = issue
-        raise InputError(field=field, found=found, expected=expected, nearest=nearest)
-    if name in zones:
-        return segments(cluster, name)
-    if name in PLACES:
-        return (PLACES[name],)
-    return [segment(cluster, server) for server in servers_called(cluster, name)]
-
-
-def side(cluster: Cluster, field: str, names: list[str]) -> frozenset[int]:
-    """The segments of these, where servers get their own."""
+def side(cluster: Cluster, field: str, names: list[str], apart: bool = True) -> frozenset[int]:
+    """The segments of these; refuses what is no part of this network. `apart`: a server gets one of
+    its own."""
     zones, members = cluster.stack.servers.zones, set[int]()
     for name in names:
-        meant = known(cluster, field, name)
-        if name in zones or name in PLACES:
-            members.update(meant)
+        if issue := side_issue(name, zones, cluster.stack, field.partition(".")[0]):
+            found, expected, nearest = issue
+            raise InputError(field=field, found=found, expected=expected, nearest=nearest)
+        if name in zones:
+            members.update(segments(cluster, name))
+        elif name in PLACES:
+            members.add(PLACES[name])
         else:
             servers = servers_called(cluster, name)
-            if len(servers) > left(cluster):
+            if apart and len(servers) > left(cluster):
                 found, expected = f"{len(servers)} servers of {name}", "fewer servers, or a zone"
                 raise InputError(field=field, found=found, expected=expected)
-            members.update(set_apart(cluster, server) for server in servers)
+            members.update((set_apart if apart else segment)(cluster, s) for s in servers)
     return frozenset(members)
 
 
@@ -159,13 +151,12 @@ def partition(cluster: Cluster, spec: Partition | PacketLoss) -> Loop:
         mend(cluster, cut)
 
 
-def mend_network(cluster: Cluster, spec: MendedByHand) -> Loop:
+def mend_network(cluster: Cluster, spec: MendedByHand) -> None:
     """Who mends what is whole has nothing to do."""
-    meant = frozenset(n for name in spec.side for n in known(cluster, "mend_network.side", name))
+    meant = side(cluster, "mend_network.side", spec.side, apart=False)
     cuts = [cut for cut in cluster.cuts if not meant or meant & (cut.side | cut.other)]
     where = " and ".join(spec.side) or "all servers"
     done = "is mended" if cuts else "needs no mending"
     cluster.say("mend_network", where, f"the network of {where} {done}")
     for cut in cuts:
         mend(cluster, cut)
-    yield from ()

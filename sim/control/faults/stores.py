@@ -58,10 +58,9 @@ def image_missing(cluster: Cluster, spec: ImageMissing) -> Loop:
     cluster.say("image_missing", service, f"the image of {service} cannot be pulled any more")
     cluster.set_image(service, True)
 
-    def pushed() -> Loop:
+    def pushed() -> None:
         cluster.say("registry", service, f"the image of {service} is there again")
         cluster.set_image(service, False)
-        yield from ()
 
     trouble = Trouble(
         "image_missing", service, f"the registry has no image of {service}",
@@ -71,7 +70,7 @@ def image_missing(cluster: Cluster, spec: ImageMissing) -> Loop:
     if spec.lasts is not None:
         yield cluster.clock.after(spec.lasts, Rank.FAULT_ENDS)
         if cluster.ended(trouble):
-            yield from pushed()
+            pushed()
 
 
 # ---- disks ----
@@ -82,7 +81,7 @@ def bounded_logs(cluster: Cluster) -> bool:
     return not cluster.host_ports and command != "docker stop"
 
 
-def disk_full(cluster: Cluster, spec: DiskFull) -> Loop:
+def disk_full(cluster: Cluster, spec: DiskFull) -> None:
     service = resolve(cluster.stack, spec.service)
     volume = cluster.volumes.get(service)
     why = "" if volume is not None else f"{service} keeps nothing on a disk"
@@ -95,22 +94,19 @@ def disk_full(cluster: Cluster, spec: DiskFull) -> Loop:
     cluster.say("disk_full", service, f"{what} the disk of {service}")
     cluster.fill(service, True)
 
-    def freed() -> Loop:
+    def freed() -> None:
         cluster.say("disk_freed", service, f"there is room on the disk of {service} again")
         cluster.fill(service, False)
-        yield from ()
 
     bound = "truncate the logs, set max-size"
     done = bound if spec.by == "logs" else "delete old data, enlarge the disk"
-    trouble = Trouble(
+    cluster.trouble(Trouble(
         "disk_full", service, f"no space is left on the disk of {service}",
         done, usually(MAKE_ROOM), freed,
-    )  # fmt: skip
-    cluster.trouble(trouble)
-    yield from ()
+    ))  # fmt: skip
 
 
-def data_deleted(cluster: Cluster, spec: DataDeleted) -> Loop:
+def data_deleted(cluster: Cluster, spec: DataDeleted) -> None:
     service = resolve(cluster.stack, spec.service)
     volume = cluster.volumes.get(service)
     if volume is None or volume.lost:
@@ -121,28 +117,21 @@ def data_deleted(cluster: Cluster, spec: DataDeleted) -> Loop:
     backup = cluster.service(service).backup
     law = LawSpec(law="lognormal", mean=backup.restore, cv=backup.restore_cv)
 
-    def restored() -> Loop:
-        cluster.restore(service, volume.server)
-        yield from ()
-
-    trouble = Trouble(
+    cluster.trouble(Trouble(
         "data_deleted", service, f"the files of {service} are gone",
-        f"restore {service}'s backup", law, restored,
-    )  # fmt: skip
-    cluster.trouble(trouble)
-    yield from ()
+        f"restore {service}'s backup", law, lambda: cluster.restore(service, volume.server),
+    ))  # fmt: skip
 
 
-def cache_flush(cluster: Cluster, spec: CacheFlush) -> Loop:
+def cache_flush(cluster: Cluster, spec: CacheFlush) -> None:
     cache = resolve(cluster.stack, spec.service)
     held = cluster.caches()[cache].entries
     cluster.say("cache_flush", cache, f"{cache} is flushed: it forgets {held:,} entries")
     cluster.flush(cache)
-    yield from ()
 
 
 # ---- certificates ----
-def certificate_expired(cluster: Cluster, spec: CertificateExpired) -> Loop:
+def certificate_expired(cluster: Cluster, spec: CertificateExpired) -> None:
     """Clients refuse the handshake; a provider's own balancer renews in time."""
     if isinstance(cluster.choices.scheduling, Maintaining):
         text = "no certificate expires: the provider renews its balancer's"
@@ -152,14 +141,11 @@ def certificate_expired(cluster: Cluster, spec: CertificateExpired) -> Loop:
     cluster.say("certificate_expired", cluster.entry, text)
     cluster.close(True)
 
-    def renewed() -> Loop:
+    def renewed() -> None:
         cluster.say("certificate", cluster.entry, "the entry has a new certificate")
         cluster.close(False)
-        yield from ()
 
-    trouble = Trouble(
+    cluster.trouble(Trouble(
         "certificate_expired", cluster.entry, "the certificate has expired",
         "`certbot renew`, and reload", usually(RENEW), renewed,
-    )  # fmt: skip
-    cluster.trouble(trouble)
-    yield from ()
+    ))  # fmt: skip

@@ -13,8 +13,9 @@ Connections that users have open by a server that dies hang, until their client 
 balancer ends them. AWS' ends them when the checks have failed; Google's leaves them as they are
 (connectionPersistenceOnUnhealthyBackends, DEFAULT_FOR_PROTOCOL: 1d here). A server that is to be
 given back leaves the list when its drain begins, one that is merely drained does not (`kubectl
-drain` says nothing to it) unless somebody has `cordoned_leave`. What is open goes on meanwhile, and
-is ended after a delay: Google's is 0 s unless set, AWS' never with its default attributes.
+drain` says nothing to it) unless somebody has `cordoned_leave`. What is open goes on until the
+server is given back, or until a delay is over with `connection_termination`: AWS' default is not to
+end it (and no attribute of an ALB), Google's 0 s unless set.
 """
 
 from __future__ import annotations
@@ -53,8 +54,12 @@ UNHEALTHY_DELAY = Fact(
 )  # fmt: skip
 DEREGISTRATION_DELAY = Fact(
     "node_balancer.deregistration_delay", 300.0, "s", "... by one that was taken out",
-    "docs.aws.amazon.com NLB, deregistration_delay.timeout_seconds; ends what is open where "
-    "deregistration_delay.connection_termination.enabled is set",
+    "docs.aws.amazon.com NLB, deregistration_delay.timeout_seconds",
+)  # fmt: skip
+TERMINATION = Fact(
+    "node_balancer.connection_termination", False, "", "what is open then ends, too",
+    "docs.aws.amazon.com API_TargetGroupAttribute, read in 2026: of Network Load Balancers alone, "
+    "deregistration_delay.connection_termination.enabled, false but for UDP; Google's drains end",
 )  # fmt: skip
 LEAST_UP = 1  # all servers get connections where none passes: it fails open
 
@@ -79,6 +84,7 @@ class NodeBalancer:
     local: bool = False
     unhealthy_delay_s: float = constant(UNHEALTHY_DELAY)
     deregistration_delay_s: float = constant(DEREGISTRATION_DELAY)
+    connection_termination: bool = constant(TERMINATION)
     cordoned_leave: bool = False  # somebody takes out what is cordoned, and puts it back
 
     def run(self, cluster: Cluster) -> Loop:
@@ -163,7 +169,8 @@ class Registered:
             if not self.target(server) and server.released_s is None:
                 text = f"{server.name} is taken out of the cloud's balancer"
                 self.cluster.say("balancer", server.name, text)
-                self.let_go(server, self.rules.deregistration_delay_s)
+                if self.rules.connection_termination:
+                    self.let_go(server, self.rules.deregistration_delay_s)
 
     def let_go(self, server: Server, delay_s: float) -> None:
         """What is open by it ends, unless it comes back before."""

@@ -92,7 +92,8 @@ COMMANDS: dict[str, dict[Verb, str]] = {
     },
     "gcloud run": {
         "roll_back": "gcloud run services update-traffic {service} --to-revisions",
-        "restart_all": "gcloud run services update {service}",
+        # without a flag that changes something it refuses (NoConfigurationChangeError of its SDK)
+        "restart_all": "gcloud run services update {service} --update-env-vars RESTARTED=now",
         "scale": "gcloud run services update {service} --min {number}",
         "least": "gcloud run services update {service} --min {number}",
         "edit": "gcloud run services update {service} --update-env-vars",

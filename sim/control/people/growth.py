@@ -171,7 +171,7 @@ def shed(human: Human, service: str) -> Loop:
     """A limit before it: as many as it has places wait, the others get a 503 at once."""
     cluster = human.cluster
     yield from human.runbook("edit_settings")
-    if (yield from typed(human, "shed", service)):
+    if (yield from typed(human, "shed", service, max(1, cluster.desired.get(service, 1)))):
         human.say(f"turns users away who would wait for {service} in vain")
         places = cluster.service(service).concurrency
         cluster.edit(service, shed=True, backlog=min(places, cluster.service(service).backlog))

@@ -73,7 +73,8 @@ class OnCall:
             calm=calm, left_out=left_out, chained=True,
         ):  # fmt: skip
             yield tick
-            sighting = Sighting(cluster.clock.now, cluster.gauge(), cluster.backlogs())
+            gauge = cluster.gauge()
+            sighting = Sighting(cluster.clock.now, gauge, cluster.backlogs(gauge))
             human.refused_lately = window.add(sighting)
             is_open = incident is not None and incident.is_alive
             if window.alarms() and not is_open and not human.looking:

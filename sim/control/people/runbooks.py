@@ -26,6 +26,17 @@ PROMOTE = Fact(
     "operator.promote", 600.0, "s", "mean time to promote a replica and to point all clients at it",
     "chosen: 5 to 30 min", fixed="of an event; the stack's operator has her other times",
 )  # fmt: skip
+PER_CONNECTION = Fact(
+    "operator.memory_per_connection", 9_531_392, "bytes",
+    "of its server's memory she reckons for each connection that she lets a database have",
+    "docs.aws.amazon.com prescriptive-guidance tuning-postgresql-parameters, max_connections: the "
+    "default of RDS is LEAST(DBInstanceClassMemory/9531392, 5000)",
+    fixed="an event may set any limit: raise_connections with max_connections",
+)  # fmt: skip
+MOST_CONNECTIONS = Fact(
+    "operator.most_connections", 5000, "connections", "... and at most so many",
+    PER_CONNECTION.source, fixed=PER_CONNECTION.fixed,
+)  # fmt: skip
 WRONG_PORT = 10_000  # how far off a mistyped port is: nothing listens there
 
 
@@ -48,7 +59,7 @@ def restart(human: Human, c: Container) -> Loop:
         yield from by_hand_unless_restarted(human, [c])
         return
     if not healing.stopped_with:  # no command for one: a new revision replaces it
-        yield from human.command(f"`gcloud run services update {c.service}`")
+        yield from human.command(f"`{command_of(cluster, 'restart_all', c.service)}`")
     else:
         yield from human.command(f"`{healing.stopped_with} {c.name}`")
     if healing.stopped_with == DOCKER_STOP:
@@ -62,7 +73,7 @@ def repair(human: Human, trouble: Trouble) -> Loop:
     human.say(f"finds: {trouble.seen}")
     yield from human.work(trouble.takes, "repair", step=trouble.command)
     if human.cluster.ended(trouble):
-        yield from trouble.repaired()
+        yield from trouble.repaired() or ()
 
 
 def by_hand_unless_restarted(human: Human, stopped: list[Container]) -> Loop:
@@ -149,6 +160,11 @@ def wanted_connections(pools: list[tuple[int, int]], reserved: int) -> int:
     return -(-need // 100) * 100
 
 
+def affordable(memory: int) -> int:
+    """The most connections that a database on a server with so many bytes is given."""
+    return min(memory // PER_CONNECTION.value, MOST_CONNECTIONS.value)
+
+
 def raise_connections(human: Human, ask: RaiseConnections | None = None) -> Loop:
     """Edit max_connections (and pools), then restart: a reload is not enough (dataplane.md 1.3).
 
@@ -161,7 +177,9 @@ def raise_connections(human: Human, ask: RaiseConnections | None = None) -> Loop
     if ask is None:
         pools = [(len(cluster.of(n)), cluster.stack.pools(n)[database].size) for n in clients]
         reserved = spec.superuser_reserved_connections + spec.reserved_connections
-        limit = wanted_connections(pools, reserved)
+        homes = [c.server.memory for c in cluster.of(database)]
+        most = affordable(min(homes, default=cluster.stack.servers.machine.memory))
+        limit = min(wanted_connections(pools, reserved), most)
         ask = RaiseConnections(max_connections=max(limit, spec.max_connections))
     cluster.edit(database, max_connections=ask.max_connections)
     if ask.pool is not None:

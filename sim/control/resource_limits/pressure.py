@@ -71,12 +71,15 @@ class KubeletLimits(Limits):
     def roomy(self, cluster: Cluster, server: Server) -> bool:
         """Would it find enough while only checks pass?"""
         checks = sum(cluster.checks_use(c, 0.0)[1] for c in cluster.on(server))
-        available = server.memory - cluster.memory_on(server) - checks
-        return not server.alive or available >= self.evict_below
+        return not server.alive or self.has_room(cluster, server, checks)
+
+    def has_room(self, cluster: Cluster, server: Server, more: int = 0) -> bool:
+        """Is enough available, were so many bytes more in use?"""
+        return server.memory - cluster.memory_on(server) - more >= self.evict_below
 
     def look(self, cluster: Cluster, server: Server) -> None:
         """Evict one replica if memory is short."""
-        if server.memory - cluster.memory_on(server) >= self.evict_below:
+        if self.has_room(cluster, server):
             return
         running = [c for c in cluster.on(server) if c.alive]
         used = {c.id: cluster.gauge_of(c).memory for c in running}

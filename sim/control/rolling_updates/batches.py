@@ -19,15 +19,19 @@ def batch(total: int, parallelism: int) -> int:
 
 
 def update_step(
-    replicas: int, parallelism: int, order: Order, new: ReplicaSet, old: Sequence[ReplicaSet]
-) -> tuple[int, list[int]]:
-    """The sizes after one step of an update: (new, old ones).
+    replicas: int, before: int, parallelism: int, order: Order, new: ReplicaSet,
+    old: Sequence[ReplicaSet],
+) -> tuple[int, list[int]]:  # fmt: skip
+    """The sizes after one step of an update: (new, old ones). A changed number (`before`) goes to
+    the newest version that has tasks.
 
     stop-first: a batch of old tasks goes, then as many new ones come, and only when those run goes
     the next batch. start-first: the other way round. Source: swarmkit updater.go updateTask,
     useExistingTask; the gate is that the new task is RUNNING (healthy, with a HEALTHCHECK)."""
     sizes = [s.spec for s in old]
     outdated, total = sum(sizes), new.spec + sum(sizes)
+    if replicas != before and not outdated:
+        return replicas, sizes
     if new.available < new.spec:
         return new.spec, sizes  # the update waits for its tasks
     step = batch(outdated, parallelism)

@@ -114,25 +114,27 @@ def recreate(cluster: Cluster, service: str, version: Version) -> Loop:
     """`docker compose up -d SERVICE` with a new image: stop and remove all, then start the new."""
     cluster.set_version(service, version)
     old = [c for c in cluster.of(service) if c.server.alive and not c.deleting]
-    new = [cluster.create(service, c.server, version, c.port) for c in old]
-    for c in old:
-        cluster.retire(c)
-    yield from stop_all(cluster, old)
-    for c in old:
-        cluster.remove(c)
-    for c in new:
+    for c in (yield from replaced(cluster, old, version)):
         if not c.deleting:  # nobody has deployed over it meanwhile
             cluster.try_start(c)
 
 
-def again(cluster: Cluster, old: Sequence[Container]) -> Loop:
-    """`docker compose up -d` after an edit: these are replaced by new ones of the same version."""
-    new = [cluster.create(c.service, c.server, c.version, c.port) for c in old]
+def replaced(
+    cluster: Cluster, old: Sequence[Container], version: Version | None = None
+) -> Task[list[Container]]:
+    """Stop and remove these; in their places stand new ones (of their version), not started."""
+    new = [cluster.create(c.service, c.server, version or c.version, c.port) for c in old]
     for c in old:
         cluster.retire(c)
     yield from stop_all(cluster, old)
     for c in old:
         cluster.remove(c)
+    return new
+
+
+def again(cluster: Cluster, old: Sequence[Container]) -> Loop:
+    """`docker compose up -d` after an edit: these are replaced by new ones of the same version."""
+    new = yield from replaced(cluster, old)
     rank = order_of(cluster).index
     for c in sorted(new, key=lambda c: rank(c.service)):
         if not c.deleting and cluster.try_start(c):

@@ -291,7 +291,7 @@ class Rollout:
         self.strategy, self.cluster, self.service = strategy, cluster, service
         self.version = cluster.versions[service]
         self.began_s = self.progress_s = cluster.clock.now
-        self.best = self.status()
+        self.best, self.seen = self.status(), (0.0, -1)
         self.say(strategy.begins(cluster.desired[service]))
 
     def say(self, text: str) -> None:
@@ -308,6 +308,10 @@ class Rollout:
 
     def look(self, rollouts: dict[str, Rollout]) -> None:
         """Something changed; is it complete?"""
+        seen = self.cluster.clock.now, self.cluster.edits
+        if self.seen == seen:
+            return  # one of several changes at once, of which all were seen
+        self.seen = seen
         now, wanted = self.status(), self.cluster.desired[self.service]
         if is_progressing(self.best, now):
             self.progress_s = self.cluster.clock.now

@@ -44,10 +44,7 @@ class Update:
         self, wanted: int, before: int, new: ReplicaSet, old: Sequence[ReplicaSet], phase: Phase
     ) -> tuple[int, list[int]]:
         """The sizes after one step."""
-        sizes = [s.spec for s in old]
-        if wanted != before and not any(sizes):
-            return wanted, sizes
-        return update_step(wanted, self.max_parallel, "stop-first", new, old)
+        return update_step(wanted, before, self.max_parallel, "stop-first", new, old)
 
     def run(self, cluster: Cluster) -> Loop:
         changes = cluster.watch("version")

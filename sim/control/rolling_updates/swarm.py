@@ -57,11 +57,8 @@ class SwarmUpdate:
     def resize(
         self, wanted: int, before: int, new: ReplicaSet, old: Sequence[ReplicaSet], phase: Phase
     ) -> tuple[int, list[int]]:
-        """The sizes after one step; a changed number goes to the newest version that has tasks."""
-        sizes = [s.spec for s in old]
-        if wanted != before and not any(sizes):
-            return wanted, sizes
-        return update_step(wanted, self.parallelism, self.order, new, old)
+        """The sizes after one step."""
+        return update_step(wanted, before, self.parallelism, self.order, new, old)
 
     def run(self, cluster: Cluster) -> Loop:
         """Watch new tasks fail; report what becomes of each update."""

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster, Container, Server
-from sim.control.core.records import STATEFUL
 
 
 def given_up_s(
@@ -80,7 +79,8 @@ class Heartbeats:
 
     def tell(self, cluster: Cluster, server: Server, doomed: list[Container]) -> None:
         """Who begins anew elsewhere, and who waits for the disk that went with the server."""
-        pinned = [c.name for c in doomed if cluster.service(c.service).role in STATEFUL]
+        held = {name for name, volume in cluster.volumes.items() if volume.pinned}
+        pinned = [c.name for c in doomed if c.service in held]
         names = [c.name for c in doomed if c.name not in pinned]
         if names:
             text = f"{', '.join(names)} replaced: {server.name} is down"

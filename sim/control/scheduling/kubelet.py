@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from sim.constants.facts import Fact, constant
 from sim.control.core.choices import Maintaining
 from sim.control.core.clock import Loop, Rank
-from sim.control.core.cluster import Cluster, Container
+from sim.control.core.cluster import Cluster, Container, Trouble
 from sim.control.core.containers import PRE_STOP_EXTENSION
 from sim.control.health_checks.probes import GRACE
 from sim.schema.fields import LawSpec
@@ -41,6 +41,11 @@ VOLUME_ATTACH = Fact(
     "a volume that was let go is attached to another server and mounted",
     "measured by a user on EKS after a drain: about 1 min, and about 9 min where the instance had "
     "gone (kubernetes-sigs/aws-ebs-csi-driver issue 861, 2021; 7 min in issue 542, 2020)",
+)  # fmt: skip
+
+PIN = Fact(
+    "operator.pin", 300.0, "s", "mean time to see where the rows are, and to hold the task to that",
+    "chosen: 2 to 15 min", fixed="of an event; the stack's operator has her other times",
 )  # fmt: skip
 
 IMAGES = "kubernetes.io/docs concepts/containers/images, ImagePullBackOff; kubelet.go imageBackOff"
@@ -113,7 +118,29 @@ class Kubelets:
         begin += cluster.duration(law, f"pod_start/{c.service}")
         yield cluster.clock.at(begin, Rank.RUNTIME, c.id)
         if startable(c) and c.run == run:
+            self.begins_anew(c)
             cluster.start(c)
+
+    def begins_anew(self, c: Container) -> None:
+        """Where nothing holds it to the server of its disk, a local volume is made on another one,
+        and is empty. A queue goes on so; that a database has no tables, a person finds."""
+        cluster, service, volume = self.cluster, c.service, self.cluster.volumes.get(c.service)
+        if volume is None or volume.moves:
+            return
+        found = [t for t in cluster.troubles if (t.kind, t.subject) == ("empty", service)]
+        if volume.server is c.server:
+            for trouble in found:
+                cluster.ended(trouble)
+        elif cluster.service(service).role != "postgres":
+            cluster.begin_anew(service, c.server)
+        elif not found:
+            home = volume.server.name
+
+            cluster.trouble(Trouble(
+                "empty", service, f"{c.name} has no tables: the rows of {service} are on {home}",
+                f"constrain {service} to {home}, and deploy that",
+                LawSpec(law="lognormal", mean=PIN.value, cv=0.5), lambda: cluster.pin(service),
+            ))  # fmt: skip
 
     def available(self, c: Container) -> Loop:
         """Wait until its image can be had: it is there, or the registry gives it out. Who has

@@ -128,6 +128,7 @@ class Keeper:
         self.kubelets = Kubelets(cluster, kubelet)
         self.sizes = {s: {v: cluster.desired[s]} for s, v in cluster.versions.items()}
         self.sized_for = dict(cluster.desired)  # the wanted number that sizes were made for
+        self.seen: dict[str, tuple[float, int]] = {}  # when, and in which state, it was compared
         self.ending: set[int] = set()
         self.waiting_s: dict[int, float] = {}  # whose time to availability is being watched
 
@@ -172,28 +173,36 @@ class Keeper:
     # ---- what is wanted ----
     def sync(self, service: str) -> None:
         """Compare and correct, until nothing changes at once any more."""
+        seen = self.cluster.clock.now, self.cluster.edits
+        if self.seen.get(service) == seen:
+            return  # one of several changes at once, of which all were seen
+        self.seen[service] = seen
         if self.cluster.service(service).role in STATEFUL:
             self.stateful(service)
         elif self.strategy is None:
             self.any_version(service)
         else:
-            while self.resize(service, self.strategy):
+            sizes, live = self.sizes[service], self.live(service)
+            sizes.setdefault(self.cluster.versions[service], 0)
+            sets = {version: [c for c in live if c.version == version] for version in sizes}
+            while self.resize(service, self.strategy, sets):
                 pass
-            for version, size in list(self.sizes[service].items()):
-                of_it = [c for c in self.live(service) if c.version == version]
+            for version, size in list(sizes.items()):
                 waiting = [p for p in self.pending(service) if p.version == version]
-                self.correct(service, version, size, of_it, waiting)
+                self.correct(service, version, size, sets[version], waiting)
                 if size == 0 and version != self.cluster.versions[service]:
-                    del self.sizes[service][version]
+                    del sizes[version]
 
-    def resize(self, service: str, strategy: Strategy) -> bool:
-        """One sync of the Deployment; did a size change?"""
+    def resize(
+        self, service: str, strategy: Strategy, live: dict[Version, list[Container]]
+    ) -> bool:
+        """One sync of the Deployment, with those that live of each version; did a size change?"""
         sizes, wanted = self.sizes[service], self.cluster.versions[service]
         sizes[wanted] = sizes.pop(wanted, 0)  # the newest revision comes last
         old = list(sizes)[:-1]
         now = dict(sizes)
         ready_s = strategy.min_ready_s
-        sets = [ReplicaSet(n, self.available(service, v, ready_s)) for v, n in sizes.items()]
+        sets = [ReplicaSet(n, self.available(live[v], ready_s)) for v, n in sizes.items()]
         number, before = self.cluster.desired[service], self.sized_for[service]
         if service in self.cluster.paused and number == before:
             return False
@@ -210,11 +219,11 @@ class Keeper:
             return Phase(stable=len(old) - 1)
         return Phase(split.new, split.old, old.index(split.stable) if split.stable in old else -1)
 
-    def available(self, service: str, version: Version, min_ready_s: float) -> int:
+    def available(self, live: Sequence[Container], min_ready_s: float) -> int:
         """Ready for long enough."""
         now, count = self.cluster.clock.now, 0
-        for c in self.live(service):
-            if c.version != version or not c.ready or c.ready_since_s is None:
+        for c in live:
+            if not c.ready or c.ready_since_s is None:
                 continue
             due = c.ready_since_s + min_ready_s
             count += due <= now
@@ -291,15 +300,16 @@ class Keeper:
         ]  # fmt: skip
 
     def must_wait(self, service: str) -> bool:
-        """Does a strategy that stops first still stop one?"""
+        """Does a strategy that stops first still stop one? What runs on where nobody hears it is
+        not waited for."""
         if self.strategy is None or not self.strategy.stop_first:
             return False
-        return any(c.deleting and c.alive for c in self.cluster.of(service))
+        return any(c.deleting and c.alive and c.server.ready for c in self.cluster.of(service))
 
     def stateful(self, service: str) -> None:
         """One name, one replica: no new one while the old one exists, wherever it is."""
         wanted, version = self.cluster.desired[service], self.cluster.versions[service]
-        members = self.cluster.of(service)
+        members = [c for c in self.cluster.of(service) if not self.is_left_behind(c)]
         for _ in range(wanted - len(members) - len(self.pending(service))):
             self.cluster.wait_for_server(service, version)
         if self.strategy is None:
@@ -310,6 +320,11 @@ class Keeper:
             self.cluster.retire(live[-1])
         elif stale is not None:
             self.cluster.retire(live[stale])
+
+    def is_left_behind(self, c: Container) -> bool:
+        """Has its server fallen silent with it, and may another one begin without its disk?"""
+        volume = self.cluster.volumes.get(c.service)
+        return c.deleting and not c.server.answers and volume is not None and not volume.pinned
 
     # ---- a place and a process ----
     def place(self) -> None:
@@ -333,7 +348,7 @@ class Keeper:
     def choose(self, pending: Pending) -> Server | None:
         """The scheduler's choice; what has a disk in one server goes there or waits for it."""
         volume = self.cluster.volumes.get(pending.service)
-        if volume is None or volume.moves:
+        if volume is None or volume.moves or not volume.pinned:
             return self.queue.choose(pending)
         home = volume.server
         open_ = home.alive and home.ready and not home.cordoned and home.released_s is None
@@ -389,6 +404,8 @@ class Keeper:
             return  # Terminating until its kubelet answers
         wanted = len(self.cluster.of(c.service)) <= self.cluster.desired[c.service]
         stays = server.answers and not server.cordoned and wanted and not c.preempted
+        volume = self.cluster.volumes.get(c.service)
+        stays = stays and (volume is None or volume.moves or volume.server is server)
         if stays and self.cluster.service(c.service).role in STATEFUL:
             self.cluster.renew(c, self.cluster.versions[c.service])
             self.cluster.clock.loop(self.kubelets.launch(c))

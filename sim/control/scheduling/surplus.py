@@ -84,7 +84,7 @@ def deletion_order(candidates: Sequence[DeletionCandidate], now_s: float) -> lis
     """Ids of a ReplicaSet's replicas, who goes first at the front."""
 
     def compared(a: DeletionCandidate, b: DeletionCandidate) -> int:
-        return goes_before(b, a, now_s) - goes_before(a, b, now_s)
+        return -1 if goes_before(a, b, now_s) else int(goes_before(b, a, now_s))
 
     return [c.id for c in sorted(candidates, key=cmp_to_key(compared))]
 

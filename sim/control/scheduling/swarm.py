@@ -93,8 +93,8 @@ def candidates(
 
 @dataclass(frozen=True)
 class Agent(TaskAgent):
-    """How a node starts a task; nothing moves a volume. A task whose image cannot be pulled is
-    rejected, and another one is tried."""
+    """How a node starts a task; nothing moves a local volume. A task whose image cannot be pulled
+    is rejected, and another one is tried."""
 
     start_mean_s: float = constant(TASK_START)
     start_cv: float = constant(TASK_START_CV)
@@ -117,7 +117,10 @@ class SwarmHeartbeats(Heartbeats):
 
 @dataclass(frozen=True)
 class SwarmScheduling:
-    """Spread over servers; what a silent server ran begins anew elsewhere."""
+    """Spread over servers; what a silent server ran begins anew elsewhere. `pinned`: a placement
+    constraint holds what has a volume to its server. No filter of the scheduler does (manager/
+    scheduler/filter.go asks for the volume's driver, and `local` is everywhere): without one a task
+    begins elsewhere with an empty volume (swarmpit/swarmpit issue 559)."""
 
     name: ClassVar[str] = "swarm_scheduling"
     console: ClassVar[str] = "docker service"
@@ -125,6 +128,7 @@ class SwarmScheduling:
     default_servers: int = constant(SERVERS, above_zero=True)
     max_failures: int = constant(FAULTY)
     failure_window_s: float = constant(FAULTY_WINDOW)
+    pinned: bool = True
     kubelet: Kubelet = field(default_factory=Agent)
     heartbeats: Heartbeats = field(default_factory=SwarmHeartbeats)
 

@@ -43,11 +43,9 @@ class SecretsManager(SecretEnv):
     capability: ClassVar[str] = "secrets"
     name: ClassVar[str] = "secrets_manager"
     rolled_by: ClassVar[str] = "`aws ecs update-service --force-new-deployment`"
+    kept_in: ClassVar[str] = "the secret in Secrets Manager"
 
     encrypted_at_rest: bool = True  # by KMS
-
-    def edited(self, place: str) -> str:
-        return "the secret in Secrets Manager"
 
 
 @dataclass(frozen=True)
@@ -62,12 +60,10 @@ class SecretManager(SecretEnv):
     capability: ClassVar[str] = "secrets"
     name: ClassVar[str] = "secret_manager"
     rolled_by: ClassVar[str] = "`gcloud run services update --update-secrets`"
+    kept_in: ClassVar[str] = "the secret in Secret Manager"
 
     encrypted_at_rest: bool = True
     version: Literal["pinned", "latest"] = "pinned"
-
-    def edited(self, place: str) -> str:
-        return "the secret in Secret Manager"
 
     def number(self, passwords: Passwords, c: Container) -> int:
         """A pinned revision keeps the number that its service named when it was made."""
@@ -96,13 +92,11 @@ class SecretManagerVolumes(SecretEnv):
 
     capability: ClassVar[str] = "secrets"
     name: ClassVar[str] = "secret_manager_volumes"
+    kept_in: ClassVar[str] = "the secret in Secret Manager"
     taken: ClassVar[Taken] = "read"
     restarts: ClassVar[bool] = False
 
     encrypted_at_rest: bool = True
-
-    def edited(self, place: str) -> str:
-        return "the secret in Secret Manager"
 
     def written(self, passwords: Passwords) -> None:
         for c in passwords.holders():

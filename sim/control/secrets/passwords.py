@@ -224,6 +224,7 @@ class SecretEnv(Delivery):
     capability: ClassVar[str] = "secrets"
     name: ClassVar[str] = "secret_env"
     rolled_by: ClassVar[str] = "`kubectl rollout restart`"
+    kept_in: ClassVar[str] = "the Secret"
 
     encrypted_at_rest: bool = False
 
@@ -234,7 +235,7 @@ class SecretEnv(Delivery):
         return "secret"
 
     def edited(self, place: str) -> str:
-        return "the Secret"
+        return self.kept_in
 
     def restart(self, human: Human, place: str, database: str, overlap: bool) -> Loop:
         yield from human.command(self.rolled_by)

@@ -15,10 +15,12 @@ measured; Amazon RDS User Guide, Failing over a Multi-AZ DB instance.
 from __future__ import annotations
 
 import math
+from itertools import product
 
 from sim.constants.facts import Fact
 from sim.control.core.clock import Loop, Rank, Task
 from sim.control.core.cluster import Cluster, Container, Server
+from sim.control.core.wires import segment, torn, torn_since_s
 from sim.schema.databases import Failover
 from sim.schema.fields import LawSpec
 
@@ -56,6 +58,8 @@ MANAGED_HIGH = Fact(
 )
 
 
+MAJORITY = SENTINELS.value // 2 + 1
+
 PARTS = {"postgres": 0, "redis": 1, "cache": 2}  # of an instant: their numbers begin at 0 each
 LAGS = {"postgres": "failover/lag"}  # names the draws; of others, of each by itself
 
@@ -86,28 +90,66 @@ def watch(cluster: Cluster, store: str, rules: Failover) -> Loop:
     every_s = PING.value if sentinel else rules.loop_wait
     lot = cluster.lot("sentinel/look" if sentinel else "failover/look", number)
     yield clock.after(every_s * lot, Rank.FAILOVER, number, part)
-    homes = [cluster.servers[i % len(cluster.servers)] for i in range(SENTINELS.value)]
     heard_s, again_s = clock.now, clock.now
     while True:
-        if cluster.answering(cluster.primary_of(store)):
+        if heard(cluster, store, rules):
             heard_s = again_s = clock.now
             cluster.unpromote(store, False)
         elif clock.now < max(heard_s + rules.ttl, again_s):
             pass
-        elif not sentinel or agree(cluster, store, homes, rules.quorum):
+        elif not sentinel or agree(cluster, store, rules.quorum):
             again_s = clock.now + (yield from fail_over(cluster, store, rules))
             heard_s = clock.now
         yield clock.after(every_s, Rank.FAILOVER, number, part)
 
 
-def agree(cluster: Cluster, queue: str, homes: list[Server], quorum: int) -> bool:
-    """Can so many Sentinels, and more than half, be heard? One whose server is given back is
-    started elsewhere."""
-    there = sum(home.answers or home.released_s is not None for home in homes)
-    if there >= max(quorum, len(homes) // 2 + 1):
+def watchers(cluster: Cluster) -> list[Server]:
+    """The servers of three Sentinels, or of three members of Patroni's store. One whose server is
+    dead is not there; one whose server is given back is started elsewhere."""
+    homes = [cluster.servers[i % len(cluster.servers)] for i in range(SENTINELS.value)]
+    return [home for home in homes if home.alive or home.released_s is not None]
+
+
+def serving(cluster: Cluster, service: str) -> list[Container]:
+    """Whoever hears of it."""
+    return [c for c in cluster.of(service, "running") if c.alive and not c.hung]
+
+
+def missing(cluster: Cluster, store: str) -> list[Server]:
+    """Watchers that hear most of the three, and nothing of the primary."""
+    there = watchers(cluster)
+    primary = [c.server for c in serving(cluster, cluster.primary_of(store))]
+    return [
+        home
+        for home in there
+        if not any(passes(cluster, home, server) for server in primary)
+        and sum(passes(cluster, home, other) for other in there) >= MAJORITY
+    ]
+
+
+def passes(cluster: Cluster, home: Server, server: Server) -> bool:
+    """Does a watcher hear this server? One that was started elsewhere hears what we hear."""
+    if home.released_s is not None:
+        return server.heard
+    return not torn(cluster, segment(cluster, home), segment(cluster, server))
+
+
+def heard(cluster: Cluster, store: str, rules: Failover | None) -> list[Container]:
+    """The primary's processes that serve, unless most who watch hear nothing of it. A provider and
+    a person look from where they are."""
+    primary = cluster.primary_of(store)
+    if rules is None or rules.by == "managed":
+        return cluster.answering(primary)
+    return [] if len(missing(cluster, store)) >= MAJORITY else serving(cluster, primary)
+
+
+def agree(cluster: Cluster, queue: str, quorum: int) -> bool:
+    """Do so many Sentinels, and more than half, miss the primary?"""
+    votes = len(missing(cluster, queue))
+    if votes >= max(quorum, MAJORITY):
         return True
     if queue not in cluster.unpromoted:
-        text = f"{there} of {len(homes)} Sentinels are there: no replica of {queue} is promoted"
+        text = f"{votes} of {SENTINELS.value} Sentinels agree: no replica of {queue} is promoted"
         cluster.say("failover_failed", queue, text)
         cluster.unpromote(queue, True)
     return False
@@ -143,9 +185,13 @@ def promote(cluster: Cluster, store: str, takes_s: float) -> Loop:
     that is dead takes with it what it had not sent, one that is cut off also what it took until
     now."""
     primary, standby = cluster.primary_of(store), cluster.standby(store)
-    lives, role = cluster.answering(primary), cluster.service(primary).role
-    since_s = failed_s = cluster.silent_s.get(primary, cluster.clock.now)
-    alone = [c for c in cluster.of(primary, "running") if c.alive and not c.server.heard]
+    role = cluster.service(primary).role
+    lives = heard(cluster, store, cluster.service(store).failover)
+    alone = [] if lives else serving(cluster, primary)
+    since_s = apart(cluster, primary, standby) if alone else math.inf
+    if since_s == math.inf:
+        since_s = cluster.silent_s.get(primary, cluster.clock.now)
+    failed_s = since_s
     if not lives:
         follower = cluster.service(standby).follows or cluster.service(primary).follows
         law = follower.lag if follower is not None else LawSpec()
@@ -153,7 +199,7 @@ def promote(cluster: Cluster, store: str, takes_s: float) -> Loop:
         if role == "postgres":
             cluster.lag(store, since_s, cluster.clock.now if alone else failed_s)
         for c in alone:
-            cluster.clock.loop(rejoin(cluster, c))
+            cluster.clock.loop(rejoin(cluster, c, store))
     cluster.exchange(store, standby)
     for c in lives:
         cluster.reread(c)
@@ -169,10 +215,17 @@ def promote(cluster: Cluster, store: str, takes_s: float) -> Loop:
     cluster.say("promoted", store, f"{standby} is the primary of {store} now")
 
 
-def rejoin(cluster: Cluster, c: Container) -> Loop:
+def apart(cluster: Cluster, primary: str, standby: str) -> float:
+    """Since when nothing passes between the two; never: for ever."""
+    ends = product(serving(cluster, primary), serving(cluster, standby))
+    places = [[segment(cluster, c.server) for c in pair] for pair in ends]
+    return min((torn_since_s(cluster, *place) for place in places), default=math.inf)
+
+
+def rejoin(cluster: Cluster, c: Container, store: str) -> Loop:
     """It was cut off, and is a replica from when it is heard again."""
-    changes = cluster.watch("server_heard")
-    while not c.server.heard:
+    changes = cluster.watch("server_heard", "mended")
+    while not c.server.heard or apart(cluster, c.service, cluster.primary_of(store)) < math.inf:
         yield changes.get()
     cluster.reread(c)
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import ClassVar, NamedTuple
 
 from sim.constants.facts import Fact, constant
@@ -78,14 +79,18 @@ class Endpoints:
     def run(self, cluster: Cluster) -> Loop:
         proxy = Proxy(cluster, self.min_sync_s, self.fail_open)
         changes = cluster.watch("ready", "unready", "stopping", "removed", "exit", "split")
-        sent = {service: proxy.look(service) for service in cluster.fronts}
+        sent = {service: look(cluster, service) for service in cluster.fronts}
         arrivals_s, number = dict.fromkeys(sent, 0.0), 0
         proxy.known = dict(sent)
         proxy.publish()
+        edits = -1
         while True:
             yield changes.get()
+            if edits == cluster.edits:
+                continue  # one of several changes at once, of which all were seen
+            edits = cluster.edits
             for service, before in sent.items():
-                now = proxy.look(service)
+                now = look(cluster, service)
                 if now == before:
                     continue
                 sent[service], number = now, number + 1
@@ -95,26 +100,29 @@ class Endpoints:
                 cluster.clock.loop(proxy.learn(service, now, arrivals_s[service], number))
 
 
+Slice = tuple[tuple[Container, bool, bool], ...]  # each with `serving` and `terminating`
+FLAGS = attrgetter("ready"), attrgetter("deleting")
+
+
+def look(cluster: Cluster, service: str) -> Slice:
+    """The endpoint slice of a service as it is now. Of a thousand replicas all are looked at, at
+    each change of one: hence without a record for each."""
+    split, selected = cluster.splits.get(service), cluster.of(service)
+    if split is not None:
+        selected = [c for c in selected if split.chooses(c)]
+    return tuple(zip(selected, *(map(flag, selected) for flag in FLAGS), strict=True))
+
+
 class Proxy:
     """What kube-proxy knows of each service, and when it wrote its rules, those of all at once."""
 
     def __init__(self, cluster: Cluster, min_sync_s: float, fail_open: bool = False) -> None:
         self.cluster, self.min_sync_s, self.fail_open = cluster, min_sync_s, fail_open
-        self.known: dict[str, tuple[Endpoint, ...]] = {}
+        self.known: dict[str, Slice] = {}
         self.last_sync_s = -min_sync_s
         self.planned = False
-        self.addresses: dict[int, Container] = {}  # removed ones keep their rule until a sync
 
-    def look(self, service: str) -> tuple[Endpoint, ...]:
-        """The endpoint slice of a service as it is now."""
-        split = self.cluster.splits.get(service)
-        selected = [c for c in self.cluster.of(service) if split is None or split.chooses(c)]
-        self.addresses |= {c.id: c for c in selected}
-        return tuple(Endpoint(c.id, c.ready, c.deleting) for c in selected)
-
-    def learn(
-        self, service: str, endpoints: tuple[Endpoint, ...], arrival_s: float, number: int
-    ) -> Loop:
+    def learn(self, service: str, endpoints: Slice, arrival_s: float, number: int) -> Loop:
         """A slice arrives; the rules follow when they may."""
         clock = self.cluster.clock
         yield clock.at(arrival_s, Rank.DISCOVERY, number)
@@ -129,9 +137,10 @@ class Proxy:
 
     def publish(self) -> None:
         for service, endpoints in self.known.items():
-            ids = chosen(endpoints, self.fail_open)
+            ids = chosen([Endpoint(c.id, *flags) for c, *flags in endpoints], self.fail_open)
             if ids != self.cluster.front(service).listed:
-                backends = [self.addresses[i] for i in ids]
+                addresses = {c.id: c for c, *_ in endpoints}  # removed ones, too, until a sync
+                backends = [addresses[i] for i in ids]
                 self.cluster.publish(backends, self.cluster.proxy_of(service), service)
 
 

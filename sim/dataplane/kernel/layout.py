@@ -131,17 +131,20 @@ def _numbers(declaration: type, above: str = "") -> Iterator[tuple[str, type]]:
 
 # ---- one of each ----
 WORK: RecordFields = [
-    ("id", N), ("kind", N), ("visit", N), ("tried", N), ("step", N),  # the next one
-    ("stage", N), ("code", N), ("at", N), ("finish", F), ("child", N),
-    ("sibling", N), ("timer_at", F), ("demand", F), ("fresh", N), ("waiting", N), ("opening", N),
-    ("database", N), ("pool", N), ("in_session", N), ("pooled", N),
-    # of an attempt
-    ("of_request", N), ("phase", N), ("abandoned", N), ("dial_at", F), ("dial_until", F),
-    ("dials", N), ("target", N), ("push", N), ("replied", N), ("balancer", N), ("policy", N),
-    ("kept", HALF), ("via", HALF), ("gate", HALF),  # a server, by which it came in
+    ("id", N), ("visit", N), ("tried", N), ("step", N),  # the next one
+    ("code", N), ("at", N), ("finish", F), ("child", N),
+    ("sibling", N), ("timer_at", F), ("demand", F),
+    ("database", N), ("pool", N), ("in_session", N),
+    # of few values: a million may wait
+    ("kind", BYTE), ("stage", BYTE), ("fresh", BYTE), ("waiting", BYTE), ("opening", BYTE),
+    ("pooled", BYTE), ("phase", BYTE), ("abandoned", BYTE), ("push", BYTE), ("replied", BYTE),
+    ("deep", BYTE),  # of a probe
     ("cut", BYTE), ("leased", BYTE),  # ... it waits for who is out for its key
+    # of an attempt
+    ("of_request", N), ("dial_at", F), ("dial_until", F),
+    ("dials", N), ("target", N), ("balancer", N), ("policy", N),
+    ("kept", HALF), ("via", HALF), ("gate", HALF),  # a server, by which it came in
     ("asks", N),  # a client of it waits
-    ("deep", N),  # of a probe
     ("of_job", N),  # of a job
     ("until", F),  # then nobody waits for it any more: its client, or the queue for its job
     # which steps side by side it waits for (0: none), or is one of: of the work `parent`; whose
@@ -365,14 +368,21 @@ def empty_record(works: int = WORKS, containers: int = CONTAINERS) -> NDArray[np
         "fallen",
     ):
         w["queue"][name] = -1
-    w["head"][:] = w["tail"][:] = -1
-    w["machine"]["first"][:] = w["balancer"]["via"][:] = -1
-    w["container"]["neighbour"][:] = w["container"]["root"][:] = -1
-    w["due"][:] = w["block_due"][:] = w["container"]["open_at"][:] = np.inf
+    w["head"][:FIRST_LIST] = w["tail"][:FIRST_LIST] = w["balancer"]["via"][:] = -1
+    w["due"][:] = w["block_due"][:] = np.inf
     w["store"]["full_since"], w["store"]["db"] = np.inf, -1
     w["cache"]["server"] = w["cache"]["first"] = w["cache"]["last"] = -1
     w["works"], w["ring_mask"] = works, RING - 1
     return box
+
+
+def begin_container(w: Any, c: int) -> None:
+    """What of its rows begins as something else than 0; not before it is there, since four thousand
+    may be, and few are."""
+    row, lists = w["container"][c], slice(FIRST_LIST + LISTS * c, FIRST_LIST + LISTS * (c + 1))
+    row["neighbour"] = row["root"] = -1
+    row["open_at"] = np.inf
+    w["head"][lists] = w["tail"][lists] = -1
 
 
 def grown(box: NDArray[np.void], works: int, containers: int) -> NDArray[np.void]:

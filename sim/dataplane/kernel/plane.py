@@ -41,6 +41,7 @@ from sim.dataplane.kernel.layout import (
     SHALLOW,
     STEPS,
     WORKS,
+    begin_container,
     empty_record,
     grown,
     ring_size,
@@ -128,7 +129,8 @@ class CompiledPlane:
     def _bind(self) -> None:
         table = self.box[0]["notice"]
         self.notice_kind, self.notice_id = table["kind"], table["id"]
-        self.notes = self.box["notes"]
+        self.notes, self.memory = self.box["notes"], self.box[0]["machine"]["memory"]
+        self.stillness.bind(self.box)
         self.call, self.fold, self.look, self.look_at, self.walk = machine_code(
             self.works, self.places
         )
@@ -142,8 +144,7 @@ class CompiledPlane:
         self._route(Routing(), 0)
         w["balancer"][1:] = w["balancer"][0]
         self._route(workload.routing, 0)
-        for stream in range(len(w["key"])):
-            w["key"][stream] = draws.key(self.seed, stream)
+        w["key"] = draws.keys(self.seed, len(w["key"]))
 
     def _route(self, routing: Routing, service: int) -> None:
         row = self.box[0]["balancer"][service]
@@ -208,7 +209,7 @@ class CompiledPlane:
         w["servers"] = v + 1
         machine = w["machine"]
         machine["cores"][v], machine["capacity"][v], machine["alive"][v] = cores, memory, 1
-        w["machine"]["up_since"][v] = self.now
+        machine["up_since"][v], machine["first"][v] = self.now, -1
         return v
 
     def server_down(self, server: int) -> None:
@@ -304,6 +305,7 @@ class CompiledPlane:
             self._grow(self.works, 2 * self.places)
             w = self.box[0]
         w["containers"] = self.made = c + 1
+        begin_container(w, c)
         row, rules = w["container"][c], w["version"][profile]
         row["profile"], row["server"], row["rate"] = profile, server, 1.0
         row["cap"], row["weight"] = rules["cpu_limit"], rules["cpu_weight"]
@@ -425,7 +427,7 @@ class CompiledPlane:
 
     # ---- observation ----
     def stands_until(self, least_s: float = 0.0) -> float:
-        return self.now if self.stirred else self.stillness.until(self.box[0], least_s)
+        return self.now if self.stirred else self.stillness.until(least_s)
 
     @property
     def stood_s(self) -> float:
@@ -436,16 +438,16 @@ class CompiledPlane:
 
     def gauge(self) -> PlaneGauge:
         self.look(self.box, self.figures)
-        return PlaneGauge._make(self.figures[0].item())
+        return PlaneGauge._make(self.figures.item())
 
     def container_gauge(self, container: int) -> ContainerGauge:
         if container >= self.made:
             raise IndexError(container)
         self.look_at(self.box, container, self.figures_of_one)
-        return ContainerGauge._make(self.figures_of_one[0].item())
+        return ContainerGauge._make(self.figures_of_one.item())
 
     def server_memory(self, server: int) -> int:
-        return int(self.box[0]["machine"]["memory"][server])
+        return int(self.memory[server])
 
     def service_gauge(self, service: int) -> ServiceGauge:
         return readings.service_gauge(self.box[0], service)

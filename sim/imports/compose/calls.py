@@ -50,6 +50,9 @@ def calls_of(
     for mention in scene.mentions:
         pair = (mention.caller, mention.callee)
         sure = get_args(Confidence).index(mention.confidence)
+        started = mention.evidence == "depends_on" and roles[pair[0]].role == "worker"
+        if started:  # after its web service, whose image or migrations it waits for: no call
+            continue
         if roles[pair[0]].role in ("http", "worker") and pair[1] in web and pair[0] != pair[1]:
             best, evidence = pairs.setdefault(pair, (sure, []))
             pairs[pair] = (min(best, sure), [*evidence, mention.evidence])

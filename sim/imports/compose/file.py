@@ -22,6 +22,7 @@ from sim.imports.compose.leftovers import leftover_lines
 from sim.imports.compose.links import (
     Mention,
     Outside,
+    base_image,
     config_text,
     configured,
     environment_of,
@@ -109,7 +110,7 @@ def import_project(project: Project, like: Stack, corrections: Corrections) -> I
     reached = public(roles, scene)
     calls = calls_of(roles, scene, entry, reached, notes)
     _tell_roles(roles, calls.doors, scene, notes)
-    _tell_unasked(roles, entry, calls, notes)
+    _tell_unasked(roles, entry, calls, scene, notes)
     also = [
         name
         for name in roles
@@ -172,17 +173,18 @@ def _scene(task: _Import) -> tuple[Scene, dict[str, str], list[Outside]]:
     bodies, corrections = task.project.bodies, task.corrections
     links, outside = mentions(bodies, task.variables)
     links += [Mention(a, b, "as you say", "high", None, ()) for a, b in corrections.links]
-    first = guess_roles(Scene(bodies, task.variables, links), corrections.roles)
+    folder, hosts = task.project.folder, host_names(bodies)
+    bases = {name: base for name, body in bodies.items() if (base := base_image(body, folder))}
+    first = guess_roles(Scene(bodies, task.variables, links, bases), corrections.roles)
     proxies = [name for name, guess in first.items() if guess.part == "proxy"]
     links += routed(proxies, bodies)
     servers = [
         name for name, guess in first.items() if guess.role in ("postgres", "redis", "proxy")
     ]
-    folder, hosts = task.project.folder, host_names(bodies)
     configs = {name: config_text(bodies[name], folder) for name in {*proxies, *servers}}
     for name in proxies:
         links += configured(name, configs[name], hosts)
-    return Scene(bodies, task.variables, links), configs, outside
+    return Scene(bodies, task.variables, links, bases), configs, outside
 
 
 def _tell_roles(
@@ -216,16 +218,39 @@ def _mix(doors: Sequence[str], notes: Notes) -> dict[str, float]:
     return mix
 
 
-def _tell_unasked(roles: Mapping[str, Guess], entry: str, calls: Calls, notes: Notes) -> None:
-    """Services that answer and get no request in a run, and databases that nobody asks."""
+def _tell_unasked(
+    roles: Mapping[str, Guess], entry: str, calls: Calls, scene: Scene, notes: Notes
+) -> None:
+    """What has nothing to do in a run: services that get no request, stores that nobody asks,
+    workers without a queue."""
     rest = [n for n, guess in roles.items() if guess.role == "http" and not calls.visits.get(n)]
+    unasked = []
     for name in rest:
         if entry in calls.of(name):
             why = f"the part of a request before {entry}, which it calls"
         else:
             why = "requests to it (no port of it is published for users, no sure call leads there)"
-            notes.questions.append(f"who asks {name}? (--link {entry}->{name} lets {entry} do so)")
+            unasked.append(name)
         notes.ignored.append(f"{name}: {why}")
+    askers = {n for n, guess in roles.items() if guess.role in ("http", "worker")}
+    askers |= {name for name, guess in roles.items() if guess.part == "pooler"}
+    stores = [name for name, guess in roles.items() if guess.role in ("postgres", "redis", "cache")]
+    unused = [name for name in stores if not askers.intersection(scene.callers(name))]
+    for verb, names in (("asks", unasked), ("uses", unused)):
+        if names:  # one line, since of many services a file says so of most
+            links = " ".join(f"--link '{entry}->{name}'" for name in names)
+            them = "it" if len(names) == 1 else "them"
+            notes.questions.append(
+                f"who {verb} {', '.join(names)}? ({links} if {entry} {verb} {them})"
+            )
+    idle = [
+        name for name, guess in roles.items() if (guess.role, guess.part) == ("other", "worker")
+    ]
+    if idle and not any(guess.part == "broker" for guess in roles.values()):
+        notes.questions.append(
+            f"where do the jobs of {', '.join(idle)} come from? No queue is in the file: without "
+            "one nothing is done there (--role NAME=http if it answers requests)"
+        )
 
 
 def _tell_links(

@@ -6,8 +6,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
+from sim.imports.compose.body import program_of, published
 from sim.imports.compose.links import Mention
-from sim.imports.compose.roles import Guess, Scene, program_of, serves
+from sim.imports.compose.roles import Guess, Scene
 from sim.imports.images import word_of
 
 _SUITE = 2  # of more web services one is in front
@@ -35,9 +36,10 @@ def entry_service(roles: Mapping[str, Guess], scene: Scene, chosen: str = "") ->
         return (
             roles[name].part in ("page", "tool") or beside(name),
             bool(_SIDE.search(name.lower())),
-            not (name in proxied or serves(scene.bodies[name])),
+            not (name in proxied or published(scene.bodies[name])),
             not _in_front(name) and len(web) > _SUITE,
-            any(m.callee == name and m.caller in fronts(name) for m in scene.mentions),
+            not (name in proxied and _in_front(name))
+            and any(m.callee == name and m.caller in fronts(name) for m in scene.mentions),
             not scene.asks(name, stores),
             not scene.asks(name, behind),
             name not in proxied,
@@ -53,7 +55,7 @@ def public(roles: Mapping[str, Guess], scene: Scene) -> set[str]:
     web = [n for n, guess in roles.items() if guess.role == "http" and guess.part != "tool"]
     proxies = [name for name, guess in roles.items() if guess.role == "proxy"]
     proxied = {m.callee for m in scene.mentions if m.caller in proxies and m.confidence != "low"}
-    return {n for n in web if not beside(n) and (n in proxied or serves(scene.bodies[n]))}
+    return {n for n in web if not beside(n) and (n in proxied or published(scene.bodies[n]))}
 
 
 _SIDE = re.compile(r"websocket|streaming|realtime|grpc\b|auth(server|n|z)?\b|identity|importer")
@@ -81,7 +83,7 @@ def _in_front(name: str) -> bool:
 
 def reached(candidates: Sequence[str], proxies: Sequence[str], scene: Scene) -> set[str]:
     """Services that the world reaches: by a published port, a proxy, or one of these asks them."""
-    ways = {name for name in candidates if serves(scene.bodies[name])}
+    ways = {name for name in candidates if published(scene.bodies[name])}
     ways |= {m.callee for m in scene.mentions if m.caller in proxies and m.callee in candidates}
     while (
         more := {m.callee for m in scene.mentions if m.caller in ways and m.callee in candidates}

@@ -15,7 +15,7 @@ from sim.schema.text.document import Key
 
 Bodies = Mapping[str, Mapping[str, Any]]
 _URL = re.compile(
-    r"(?P<scheme>[A-Za-z][A-Za-z0-9+.:-]*?)://(?:[^\s@/'\",]*@)?(?P<host>[A-Za-z0-9_.-]+)"
+    r"(?P<scheme>[A-Za-z][A-Za-z0-9+.:-]*?)://(?:[^\s/'\",]*@)?(?P<host>[A-Za-z0-9_.-]+)"
 )
 _HOST = re.compile(r"(?<![\w./@-])(?P<host>[A-Za-z0-9][A-Za-z0-9_.-]*):\d{2,5}(?![\w.])")
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
@@ -28,6 +28,7 @@ _ADDRESS = re.compile(
 _CONFIG_HOST = re.compile(
     r"\b(?:server|reverse_proxy|fastcgi_pass|uwsgi_pass|proxy_pass|set\s+\$\w+)\s+\"?([\w.-]+)"
 )
+_STAGE = re.compile(r"(?im)^FROM\s+(?:--\S+\s+)*(\S+)(?:\s+AS\s+(\S+))?")
 _CONFIG_NAMES = re.compile(r"\.(conf|cfg|ya?ml|toml|template|tmpl|json)$|^Caddyfile")
 _CONFIG_SIZE, _CONFIG_FILES = 200_000, 30
 
@@ -104,12 +105,13 @@ def mentions(
             if callee in bodies:
                 links.append(Mention(name, callee, "links", "high", None, ("links", i)))
         for key, value in variables[name].items():
+            known = {host for host, _ in hosts_of(value)} - {"localhost"}  # a URL says so itself
             for host, part in _addresses(key, value):
                 callee = hosts.get(host.lower(), "")
                 if callee and callee != name:
                     at = ("environment", key)
                     links.append(Mention(name, callee, key, "high", part, at))
-                elif part in _STORES and "." in host and not callee:
+                elif part in _STORES and ("." in host or host in known) and not callee:
                     outside.append(Outside(name, host, key, part))
         for host, part in hosts_of(command_text(body)):
             callee = hosts.get(host.lower(), "")
@@ -180,6 +182,20 @@ def config_text(body: Mapping[str, Any], folder: Path) -> str:
     return "\n".join(re.sub(r"(?m)^\s*#.*$", "", text) for text in texts)
 
 
+def base_image(body: Mapping[str, Any], folder: Path) -> str:
+    """The image that a service's Dockerfile builds on, as far as that stands beside the file."""
+    build = body.get("build") or {}
+    path = folder / str(build.get("context") or ".") / str(build.get("dockerfile") or "Dockerfile")
+    if not build or not path.is_file() or path.stat().st_size > _CONFIG_SIZE:
+        return ""
+    stages: list[tuple[str, str]] = _STAGE.findall(path.read_text("utf-8", errors="replace"))
+    names: dict[str, str] = {alias.lower(): image for image, alias in reversed(stages) if alias}
+    image = names.get(str(build.get("target") or "").lower(), stages[-1][0] if stages else "")
+    for _ in stages:  # a stage may build on another
+        image = names.get(image.lower(), image)
+    return image
+
+
 def configured(proxy: str, config: str, hosts: Mapping[str, str]) -> Iterator[Mention]:
     """Services that a proxy's configuration names."""
     names = {match["host"].lower() for match in _URL.finditer(config)}
@@ -201,8 +217,9 @@ def _config_files(body: Mapping[str, Any], folder: Path) -> Iterator[Path]:
             places.append(folder / str(source))
     build = body.get("build") or {}
     context = str(build.get("context") or "")
-    if context and context not in (".", "./") and "://" not in context:
-        places.append(folder / context)
+    own = (Path(context) / str(build.get("dockerfile") or "Dockerfile")).parent
+    if own != Path() and "://" not in context:
+        places.append(folder / own)
     count = 0
     root = folder.resolve()
     for place in places:

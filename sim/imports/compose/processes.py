@@ -14,8 +14,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from sim.imports.compose.links import command_text
 from sim.imports.compose.values import option
 
 OVERFLOW = 10  # SQLAlchemy QueuePool, max_overflow
@@ -116,6 +117,25 @@ def _variable(environment: Mapping[str, str], names: tuple[str, ...]) -> Number 
         if value.isdecimal() and 0 < int(value) < 10_000:
             return Number(int(value), name)
     return None
+
+
+# a process that accepts at once and queues inside, unless the second one runs it
+_LOOP = re.compile(
+    r"(?<![\w-])(node|npm|yarn|pnpm|bun|deno|next|nest|uvicorn|hypercorn|daphne|aiohttp|nginx|caddy"
+    r"|golang)(?![\w-])"
+)
+_THREADED = re.compile(r"(?<![\w-])(gunicorn|uwsgi|puma|unicorn|php-fpm|apache2|waitress)(?![\w-])")
+
+
+def event_loop(body: Mapping[str, Any]) -> str:
+    """The word of image or command that says so: it accepts all and queues inside. Else empty."""
+    image = str(body.get("image") or "").split("@")[0].rsplit("/", 1)[-1].split(":")[0]
+    said = f"{image.lower()} {command_text(body)}"
+    loop = _LOOP.search(said)
+    threads = _THREADED.search(said) and not re.search(
+        r"uvicorn\.workers|uvicornworker", said.lower()
+    )
+    return loop[1] if loop and not threads else ""
 
 
 # --- pools ----------------------------------------------------------------------------------------

@@ -234,8 +234,9 @@ def _foreign(path: Path, where: Tree, field_: str, reading: _Reading) -> Tree:
 def _including(
     top: Tree, entry: Tree, folder: Path, reading: _Reading, trail: tuple[Path, ...]
 ) -> Tree:
-    """The project with one entry of `include:` beside it; a name twice is refused, as Compose
-    does. Variables of the folder's own `.env` count where the project's do not say."""
+    """The project over one entry of `include:` (compose-go v2.9 loader/include.go: of a name that
+    stands in both the project's own wins, key by key; before that it was refused). Variables of the
+    folder's own `.env` count where the project's do not say."""
     long = isinstance(entry.value, dict)
     paths = entry["path"] if long else entry
     listed = paths.value if isinstance(paths.value, list) else [paths]
@@ -263,11 +264,9 @@ def _including(
     inner = replace(reading, variables=variables | reading.variables)
     inside = (*trail, *(path.resolve() for _, path in documents))
     part = _combined(documents, inner, inside)
-    clash = [n for n in part["services"].value or {} if n in (top["services"].value or {})]
-    if clash:
-        found = f"{clash[0]!r}, which stands in both files"
-        raise InputError(issues=[entry.issue("include", found, "each service once")])
-    return _over(_sections(top), _sections(part))
+    whole, own_names = _over(_sections(part), _sections(top)), top["services"].value or {}
+    services = {name: whole["services"][name] for name in (*own_names, *whole["services"].value)}
+    return whole.of({**whole.value, "services": whole["services"].of(services)})
 
 
 def _sections(top: Tree) -> Tree:
@@ -291,6 +290,9 @@ def _dependencies_known(document: Document, notes: Notes) -> None:
                 continue
             if isinstance(how, dict) and str(how.get("required")).lower() == "false":
                 notes.ignored.append(f"{name}: depends on {callee} if it is there, and it is not")
+                continue
+            if "stack" in Path(document.file).stem:  # it ignores them (docs.docker.com, version 3)
+                notes.ignored.append(f"{name}: depends on {callee}, which is not there")
                 continue
             at = ("services", name, "depends_on", callee)
             found, near = f"the unknown service {callee!r}", closest(callee, services)

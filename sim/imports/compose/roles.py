@@ -5,9 +5,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
+from sim.imports.compose.body import (
+    is_queue,
+    maker_of,
+    program_of,
+    published,
+    restart_policy,
+    serves,
+    target_of_build,
+    word_of_build,
+)
 from sim.imports.compose.links import Bodies, Mention, command_text, host_names, hosts_of
 from sim.imports.compose.merge import target_of
 from sim.imports.evidence import Confidence
@@ -27,12 +37,6 @@ from sim.imports.images import (
 from sim.schema.stack import Role
 from sim.schema.story_checks import MOST_DATABASES
 
-# a process that accepts at once and queues inside, unless the second one runs it
-_LOOP = re.compile(
-    r"(?<![\w-])(node|npm|yarn|pnpm|bun|deno|next|nest|uvicorn|hypercorn|daphne|aiohttp|nginx|caddy"
-    r"|golang)(?![\w-])"
-)
-_THREADS = re.compile(r"(?<![\w-])(gunicorn|uwsgi|puma|unicorn|php-fpm|apache2|waitress)(?![\w-])")
 _SUITE = 2  # of more web services one is in front
 _QUEUES = ("redis", "rabbitmq", "broker")
 _SURE = (
@@ -65,6 +69,7 @@ class Scene:
     bodies: Bodies
     variables: Mapping[str, Mapping[str, str]]
     mentions: Sequence[Mention]
+    bases: Mapping[str, str] = field(default_factory=dict)  # what an image is built on, if known
 
     def callers(self, name: str) -> list[str]:
         return [m.caller for m in self.mentions if m.callee == name]
@@ -125,9 +130,12 @@ def _said(name: str, body: Mapping[str, Any], scene: Scene) -> tuple[Word, str] 
         return image, f"image {image.word}"
     if program and (sure or program.part not in ("http", "once")):
         return program, f"runs {program.word}"
+    base = word_of_image(scene.bases.get(name, ""))
+    if base and program is None and _is_its_base(named, base):
+        return base, f"built on {base.word}"
     if named and named.word in _METERS:  # of whatever its image is made
         return named, f"name {named.word}"
-    built = _word_of_build(body)
+    built = word_of_build(body)
     if program is None and _in_background(name, body, scene):
         image = built = None
         if body.get("expose") == [] and named and named.part == "http":
@@ -149,7 +157,8 @@ def _supposed(
     """What weaker signs say: data and callers, then words that name a part and no product."""
     named = next((word for word, where in words if where == "name"), None)
     engine = _engine_by_evidence(name, body, scene)
-    if engine and (named is None or named.part in ("database", "http")) and not serves(body):
+    may_be = named is None or named.part in ("database", "http")
+    if engine and may_be and not serves(body) and not (program and program.part == "once"):
         return Word(engine, engine, True), f"keeps data of {engine}, or is asked as {engine}"
     if program:
         return program, f"runs {program.word}"
@@ -168,11 +177,24 @@ def _denied(word: Word, where: str, name: str, body: Mapping[str, Any], scene: S
     """Is a word for a part belied by whether, and of what program, the service is reached?"""
     if word.part == "http":
         return not _reached(name, body, scene)
+    if word.part == "database":
+        return _asks_a_database(name, scene)
+    if word.part == "tool" and not (where == "image" and body.get("ports")):
+        return any(m.part == "http" for m in scene.mentions if m.callee == name)
     if not serves(body):
         return False
     if word.part == "once":
         return where == "image"  # it stays, and is asked
-    return word.part == "worker" and bool(_twins(name, scene))  # each part of it answers HTTP
+    idle = word.word not in ("queue", "queues") and not any(map(is_queue, scene.bodies.values()))
+    return word.part == "worker" and (idle or bool(_twins(name, scene)))
+
+
+def _is_its_base(named: Word | None, base: Word) -> bool:
+    """Is a service what its image is built on? Many pages are served by an nginx of their own: that
+    one is a proxy if it is called a gateway."""
+    if base.part == "proxy":
+        return named is not None and "gateway" in named.word
+    return base.part in _SURE and (named is None or named.part in ("database", "http", base.part))
 
 
 _METERS = ("exporter", "metrics")
@@ -186,15 +208,6 @@ def _runs_once(body: Mapping[str, Any], scene: Scene) -> bool:
     return restart_policy(body) == "no" and any(policy not in ("", "no") for policy in policies)
 
 
-def restart_policy(body: Mapping[str, Any]) -> str:
-    """What is said of starting again: `no` (or `none` of a stack), another word, or nothing."""
-    swarm: Any = body
-    for key in ("deploy", "restart_policy", "condition"):
-        swarm = swarm.get(key) if isinstance(swarm, Mapping) else None
-    said = body.get("restart", swarm)
-    return "no" if said in (False, "none") else str(said or "")
-
-
 def _in_background(name: str, body: Mapping[str, Any], scene: Scene) -> bool:
     """The program of another service started in another way, and nobody reaches it. In manifests:
     it listens on no port."""
@@ -202,8 +215,10 @@ def _in_background(name: str, body: Mapping[str, Any], scene: Scene) -> bool:
         return False
     if body.get("expose") == []:
         return True
-    plain = [twin for twin in _twins(name, scene) if not command_text(scene.bodies[twin])]
-    return bool(plain and command_text(body) and not body.get("expose"))
+    twins = [scene.bodies[twin] for twin in _twins(name, scene)]
+    plain = [twin for twin in twins if not command_text(twin)]
+    own = command_text(body) or {target_of_build(twin) for twin in plain} - {target_of_build(body)}
+    return bool(plain and own and not body.get("expose"))
 
 
 def _twins(name: str, scene: Scene) -> list[str]:
@@ -213,7 +228,8 @@ def _twins(name: str, scene: Scene) -> list[str]:
     return [n for n in alike if n != name and (serves(scene.bodies[n]) or scene.callers(n))]
 
 
-_DASHBOARD = re.compile(r"(^|[-_.])dashboards?$")  # of a product, or an application's own
+# of a product, or an application's own
+_DASHBOARD = re.compile(r"(^|[-_.])dashboards?([-_.](service|svc|app))?$")
 
 
 def _named_after_its_store(body: Mapping[str, Any], named: Word | None, image: Word) -> bool:
@@ -231,20 +247,9 @@ def _contradicted(word: Word, body: Mapping[str, Any], scene: Scene) -> bool:
     return image is not None and image.product and image.part != word.part
 
 
-def _word_of_build(body: Mapping[str, Any]) -> Word | None:
-    """What the folder or the Dockerfile is called that an image is built from."""
-    build = body.get("build") or {}
-    dockerfile = str(build.get("dockerfile") or "")
-    stem = re.sub(r"(?i)\.?dockerfile\.?", "-", dockerfile.rsplit("/", 1)[-1]).strip("-")
-    folder = dockerfile.rpartition("/")[0].rsplit("/", 1)[-1]
-    context = str(build.get("context") or "").rstrip("/").rsplit("/", 1)[-1].strip(".")
-    words = [word_of(text) for text in (stem, folder, context) if text]
-    return next((word for word in words if word and word.product), next(filter(None, words), None))
-
-
 def _engine_by_evidence(name: str, body: Mapping[str, Any], scene: Scene) -> Part | None:
     """The engine by volumes, by the variables of its image's first start, by how others ask it."""
-    word = word_of_image(str(body.get("image") or "")) or _word_of_build(body)
+    word = word_of_image(str(body.get("image") or "")) or word_of_build(body)
     if word and word.part in ENGINES:
         return word.part
     for volume in body.get("volumes") or []:
@@ -269,30 +274,18 @@ def _asks_a_database(name: str, scene: Scene) -> bool:
     return any(known.get(host.lower(), host) != name for host in asked)
 
 
-def serves(body: Mapping[str, Any]) -> bool:
-    """It publishes a TCP port that is no database's or queue's, or is checked over HTTP."""
-    stores = {"5432", "3306", "6379", "27017", "1433", "5672", "9092", "53"}
-    for entry in body.get("ports") or []:
-        text = str(entry.get("target") if isinstance(entry, dict) else entry)
-        udp = text.endswith("/udp") or (isinstance(entry, dict) and entry.get("protocol") == "udp")
-        if not udp and text.split("/", maxsplit=1)[0].rsplit(":", 1)[-1] not in stores:
-            return True
-    return False
-
-
 def _is_asked(name: str, scene: Scene) -> bool:
     body = scene.bodies[name]
-    return bool(serves(body) or body.get("expose") or scene.callers(name))
+    return bool(published(body) or body.get("expose") or scene.callers(name))
 
 
 def _reached(name: str, body: Mapping[str, Any], scene: Scene) -> bool:
     """Something asks it, it says which port it listens on, or it uses another of the file."""
     return bool(
-        serves(body)
+        published(body)
         or body.get("expose")
         or scene.callers(name)
         or any(m.caller == name for m in scene.mentions)
-        or body.get("network_mode") == "host"
         or len(scene.bodies) <= 3
         or any(re.match(r"PORT$|.*_PORT$|VIRTUAL_HOST", key) for key in scene.variables[name])
         or word_of(name)
@@ -319,7 +312,7 @@ def _by_neighbours(
         return Guess("http", "others ask it", "http", "medium")
     if scene.callers(name):
         return Guess("http", "others depend on it", "http", "low")
-    if _maker(body) in {_maker(other) for other in web} - {"", "."}:
+    if maker_of(body) in {maker_of(other) for other in web} - {"", "."}:
         return Guess("http", "made by the same people as the others", "http", "low")
     if queued and len(web) <= _SUITE:
         return Guess("worker", "uses the queue, publishes no port", "worker", "low")
@@ -328,17 +321,6 @@ def _by_neighbours(
     if body.get("build") and any(other.get("build") for other in web):
         return Guess("http", "built here as the others", "http", "low")
     return Guess("other", "neither port, image nor name says more", None, "low")
-
-
-def program_of(body: Mapping[str, Any]) -> tuple[str, str]:
-    """What makes two services the same program."""
-    return str(body.get("image") or ""), str((body.get("build") or {}).get("context") or "")
-
-
-def _maker(body: Mapping[str, Any]) -> str:
-    """Whose image it is; of those that are built here, the project's."""
-    owner = repository(str(body.get("image") or "")).rpartition("/")[0]
-    return owner or ("." if body.get("build") else "")
 
 
 def _settled(
@@ -363,7 +345,7 @@ def _settled(
             settled[name] = Guess("other", why, settled[name].part, settled[name].confidence)
     queue = any(guess.role == "redis" for guess in settled.values())
     brokers = [name for name, guess in settled.items() if guess.part == "broker"]
-    makers = {_maker(scene.bodies[n]) for n, guess in settled.items() if guess.role == "http"}
+    makers = {maker_of(scene.bodies[n]) for n, guess in settled.items() if guess.role == "http"}
     for name, guess in settled.items():
         if guess.role == "worker" and brokers and not scene.asks(name, scene.bodies):
             why = f"{guess.why}: takes its jobs from {brokers[0]}, a broker"
@@ -403,9 +385,9 @@ def _of_the_application(
     name: str, guess: Guess, makers: set[str], guesses: Mapping[str, Guess], scene: Scene
 ) -> bool:
     """A dashboard or an exporter (of documents) that those made who made the web services."""
-    own = _maker(scene.bodies[name])
+    own = maker_of(scene.bodies[name])
     if guess.part == "page" and _DASHBOARD.search(name):
-        return own in makers - {"", "."} or (own == "." and serves(scene.bodies[name]))
+        return own in makers - {"", "."} or (own == "." and published(scene.bodies[name]))
     asked = any(guesses[caller].role == "http" for caller in scene.callers(name))
     return asked and guess.part == "tool" and "exporter" in guess.why and own in makers - {"", "."}
 
@@ -474,14 +456,3 @@ def _store_rank(
     shared = len(own & {word for n in workers for word in re.split(r"[-_.]", n.lower())})
     return (name not in corrected, needed not in roles, other, cache, part is None, -shared,
             -len(callers), part != "postgres")  # fmt: skip
-
-
-def event_loop(body: Mapping[str, Any]) -> str:
-    """The word of image or command that says so: it accepts all and queues inside. Else empty."""
-    image = str(body.get("image") or "").split("@")[0].rsplit("/", 1)[-1].split(":")[0]
-    said = f"{image.lower()} {command_text(body)}"
-    loop = _LOOP.search(said)
-    threads = _THREADS.search(said) and not re.search(
-        r"uvicorn\.workers|uvicornworker", said.lower()
-    )
-    return loop[1] if loop and not threads else ""

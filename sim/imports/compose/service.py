@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from sim.imports.compose.clients import client_of
-from sim.imports.compose.processes import job_processes, pool_of, web_processes
-from sim.imports.compose.roles import Guess, event_loop
+from sim.imports.compose.processes import event_loop, job_processes, pool_of, web_processes
+from sim.imports.compose.roles import Guess
 from sim.imports.compose.stores import read_database, read_rabbitmq, read_redis
 from sim.imports.compose.story import Around, story_of
 from sim.imports.compose.values import Node

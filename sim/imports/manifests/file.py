@@ -17,7 +17,7 @@ from sim.imports.compose.front import after, beside
 from sim.imports.evidence import Corrections, Imported, Notes, leaves
 from sim.imports.images import Part, word_of, word_of_image
 from sim.imports.manifests.objects import Manifest, read_manifests
-from sim.imports.manifests.policies import Exposure, exposures, protect, rank, scale
+from sim.imports.manifests.policies import ROUTED, Exposure, exposures, protect, rank, scale
 from sim.imports.manifests.service_body import project_of, with_patches
 from sim.imports.manifests.workloads import LASTING, ManifestWorkload, selected, workload
 from sim.schema.stack import Stack
@@ -163,7 +163,7 @@ def _expose(
     if untold:
         notes.ignored.append(f"users' requests to {', '.join(untold)}, which is no service of HTTP")
     alone = len({own.name for _, own in first}) == 1
-    return first[0][1] if alone else None
+    return first[0][1] if alone or (first and order <= ROUTED) else None
 
 
 def _listens(manifest: Manifest) -> bool:

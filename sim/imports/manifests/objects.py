@@ -19,7 +19,12 @@ from sim.schema.text.files import read_text
 
 MOST_MANIFESTS = 2**23  # bytes of one file: `kubectl get -o yaml` of a namespace; chosen
 MOST_FILES = 500  # of a folder; chosen
-_TEMPLATE = re.compile(r"\{\{-?\s*(?:[.$]|if|range|include|with|define|template|toYaml|end)")
+_TEMPLATE = re.compile(
+    r"\{\{-?\s*(?:\.|\$(?!labels|value)|if|range|include|with|define|template|toYaml|end)"
+)
+_CHART = re.compile(r"\{\{[^}\n]*\.(?:Values|Release|Chart|Capabilities)\b")
+# text of an alert, a dashboard or a mail may have such places: `key: |` and what is indented below
+_TEXT = re.compile(r"(?m)^( *)(?:- +)?[^\s#].*[|>][+-]?\d* *$(?:\n(?:\1 +.*| *(?=\n)))+")
 _PLACEHOLDER = re.compile(r"^\s*(?:- )?[\w.-]+:\s+\{\{", re.MULTILINE)
 _ENDS = (".yaml", ".yml", ".json")
 # other files of the same world, by what only they have -> what would do
@@ -137,12 +142,13 @@ def _of_file(path: Path) -> list[Manifest]:
 def _objects(text: str, file: str, alone: bool = True) -> Iterator[Manifest]:
     """The objects of one file. `alone`: it was named by itself, and is refused for what it is;
     among others a kustomization is a kind that is not simulated."""
-    template = _TEMPLATE.search(text) or _PLACEHOLDER.search(text)
+    bare = _TEXT.sub(lambda match: "\n" * match[0].count("\n"), text)
+    chart = _TEMPLATE.search(bare) or _CHART.search(text)
+    template = chart or _PLACEHOLDER.search(bare)
     if template and file.endswith(_ENDS):
-        line = text.count("\n", 0, template.start()) + 1 + template[0].count("\n")
-        is_helm = template.re is _TEMPLATE
-        found = "a Helm template" if is_helm else "a template with places to fill in"
-        expected = "what `helm template CHART` renders of it" if is_helm else "it filled in"
+        line = template.string.count("\n", 0, template.start()) + 1 + template[0].count("\n")
+        found = "a Helm template" if chart else "a template with places to fill in"
+        expected = "what `helm template CHART` renders of it" if chart else "it filled in"
         raise InputError(file, line, found=found, expected=expected)
     # a tab at the end of a line is white space (YAML 1.2, 5.5), which the parser takes for more
     for document in read_documents(re.sub(r"(?m)\t+$", "", text), file):

@@ -150,6 +150,9 @@ def rank(own: ManifestWorkload, classes: Sequence[Manifest], notes: Notes) -> No
 
 
 # ---- who is reached from outside ----
+ROUTED = 1  # the last order of those that an Ingress or a route names
+
+
 class Exposure:
     """A way in: to which service of which port, and what says so."""
 
@@ -159,24 +162,28 @@ class Exposure:
 
 def exposures(manifest: Manifest) -> Iterator[Exposure]:
     """Ways in that one object says: an Ingress's backends, a route's, a Service of type
-    LoadBalancer or NodePort. Those of the path `/` come first."""
+    LoadBalancer or NodePort. First those of the path `/`, then of others: an Ingress is made for
+    users, and what it has for requests that fit no rule is for nobody."""
     if manifest.kind == "Service":
         kind = manifest.get("spec", "type")
         if kind.value in ("LoadBalancer", "NodePort"):
             first = next(manifest.get("spec", "ports").items(), None)
             port = first.get("port").count() if first is not None else None
-            yield Exposure(manifest.name, port or 80, kind, 2 if kind.value == "NodePort" else 1)
+            yield Exposure(manifest.name, port or 80, kind, 3 if kind.value == "NodePort" else 2)
     elif manifest.kind == "Ingress":
         backend = manifest.get("spec", "defaultBackend", "service", "name")
+        rules = [*manifest.get("spec", "rules").items()]
         if backend.value:
-            yield Exposure(backend.text(), 80, backend, 0)
-        for rule in manifest.get("spec", "rules").items():
+            yield Exposure(backend.text(), 80, backend, 3 if rules else 0)
+        for rule in rules:
             for path in rule.get("http", "paths").items():
                 name = path.get("backend", "service", "name")
                 name = name if name.value else path.get("backend", "serviceName")
                 root = path.get("path").text() in ("", "/", "/*", "/?(.*)", "/(.*)")
                 yield Exposure(name.text(), 80, name, 0 if root else 1)
     elif manifest.kind in ("HTTPRoute", "GRPCRoute", "IngressRoute", "VirtualService"):
+        if manifest.kind == "VirtualService" and not manifest.get("spec", "gateways").value:
+            return  # how services of a mesh reach each other
         for rule in [
             *manifest.get("spec", "rules").items(),
             *manifest.get("spec", "routes").items(),

@@ -334,4 +334,4 @@ def _range(low: Values, high: Values, peak: float | None, digits: int) -> str:
     if np.isnan(high).all():
         return "nothing"
     ends = float(np.nanmin(low)), max(float(np.nanmax(high)), peak or 0.0)
-    return " to ".join(f"{round(value, digits):,.10g}" for value in ends)
+    return " to ".join(dict.fromkeys(f"{round(value, digits):,.10g}" for value in ends))

@@ -16,7 +16,7 @@ from sim.report.page import constants
 from sim.report.page.calls import call_graphs
 from sim.report.page.charts import charts
 from sim.report.page.topology import legend, snapshots
-from sim.report.postmortem.account import accounts
+from sim.report.postmortem.account import Account, accounts
 from sim.report.postmortem.attribution import KINDS, seconds_by_kind
 from sim.report.text import comparison, findings, ladder, timeline, traffic, words
 from sim.results.figures import Figures
@@ -160,7 +160,14 @@ def postmortem(result: Measurements) -> Section | None:
     run_again = any(account.causes is not None for account in told)
     kept = [a for a in told if a.well or a.badly or (run_again and not a.unharmed)]
     unharmed = [a.platform for a in told if a.unharmed and a not in kept]
-    data = {"accounts": kept, "unharmed": unharmed, "again": run_again, "reps": result.reps}
+    alike: dict[str, list[Account]] = {}
+    for each in kept:
+        alike.setdefault(repr((each.well, each.badly, each.causes)), []).append(each)
+    joined = [
+        some[0]._replace(platform=", ".join(each.platform for each in some))
+        for some in alike.values()
+    ]
+    data = {"accounts": joined, "unharmed": unharmed, "again": run_again, "reps": result.reps}
     return Section("postmortem", "Post-mortem", data) if kept or unharmed else None
 
 
@@ -235,6 +242,8 @@ def mechanism(choice: Any) -> str:
 def _short(value: Any) -> str:
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         return str(int(value))  # 104857600 rather than 1.04858e+08
+    if isinstance(value, tuple) and any(isinstance(part, tuple) for part in value):
+        return f"one of {len(value)}"  # sizes of machines: a table of its own
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from io import BytesIO
+from textwrap import wrap
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -30,6 +31,7 @@ from sim.results.run import Run
 BLUE, SKY, GREEN, ORANGE = "#0072B2", "#56B4E9", "#009E73", "#E69F00"
 VERMILLION, PURPLE, YELLOW, INK = "#D55E00", "#CC79A7", "#F0E442", "#222222"
 CAUSE_COLOURS = (VERMILLION, ORANGE, PURPLE, SKY, YELLOW, INK)
+SHORT, LONG = 64, 88  # letters of a finding of one line; of each of two
 FEW = 2  # platforms whose means fit beneath a finding
 GREY = "#6b6b6b"
 SIZE = (12.8, 7.2)  # inches; 150 dots an inch make 1920 x 1080
@@ -63,8 +65,11 @@ class Slide(Figure):
 def slide(result: Measurements, finding: str) -> Figure:
     """An empty page with its finding on top and what was run beneath it."""
     figure = Slide()
-    size = 21.0 if len(finding) < 64 else max(13.0, 21.0 * 64 / len(finding))
-    figure.text(0.055, 0.945, finding, size=size, weight="bold", color=INK, va="center")
+    whole = finding.replace(" .. ", "\xa0..\xa0")  # a range is not torn apart
+    parts = math.ceil(len(finding) / LONG)
+    lines = wrap(whole, len(whole) // parts + 8) if parts > 1 else [finding]
+    size = 21.0 * min(1.0, SHORT / max(map(len, lines)), 1.4 / len(lines))
+    figure.text(0.055, 0.955, "\n".join(lines), size=size, weight="bold", color=INK, va="center")
     below = f"{result.scenario} · {findings.setting(result)}"
     if result.reps > 1:
         below += f" · figures are means, curves show seed {result.shown_seed}"
@@ -94,13 +99,16 @@ class Band(NamedTuple):
         return others[-1]
 
 
-def bands(result: Measurements, page: Figure, width: float = RIGHT - LEFT) -> list[Band]:
-    """The platforms from top to bottom, with axes of one size, `width` wide, below their names;
-    many of them in two columns, without names of events."""
-    if len(result.runs) > ABREAST:
-        return _grid(result)
+def bands(
+    result: Measurements, page: Figure, width: float = RIGHT - LEFT, runs: Sequence[Run] = ()
+) -> list[Band]:
+    """The platforms (of `runs` alone) from top to bottom, with axes of one size, `width` wide,
+    below their names; many of them in two columns, without names of events."""
+    runs = runs or result.runs
+    if len(runs) > ABREAST:
+        return _grid(runs)
     start, end = window(result)
-    whole = (TOP - BOTTOM) / len(result.runs)
+    whole = (TOP - BOTTOM) / len(runs)
     lanes = max(0, min(event_labels.LANES, int((whole - HEADER - 0.1) / LANE)))
     pixels = width * page.bbox.width
     named = [
@@ -111,29 +119,29 @@ def bands(result: Measurements, page: Figure, width: float = RIGHT - LEFT) -> li
             pixels,
             lanes,
         )
-        for run in result.runs
+        for run in runs
     ]
     rise = max([0, *(label.lane + 1 for labels in named for label in labels)]) * LANE
     height = whole - HEADER - rise - 0.035
     return [
         Band(
-            run, LEFT, TOP - (i + 1) * whole + 0.015, width, height, run is result.runs[-1],
+            run, LEFT, TOP - (i + 1) * whole + 0.015, width, height, run is runs[-1],
             labels, rise,
         )
-        for i, (run, labels) in enumerate(zip(result.runs, named, strict=True))
+        for i, (run, labels) in enumerate(zip(runs, named, strict=True))
     ]  # fmt: skip
 
 
-def _grid(result: Measurements) -> list[Band]:
+def _grid(runs: Sequence[Run]) -> list[Band]:
     """Row by row."""
-    rows = math.ceil(len(result.runs) / 2)
+    rows = math.ceil(len(runs) / 2)
     width, whole = (RIGHT - LEFT - GUTTER) / 2, (TOP - 0.02 - BOTTOM) / rows
     return [
         Band(
             run, LEFT + (i % 2) * (width + GUTTER), TOP - 0.02 - (i // 2 + 1) * whole + 0.015,
-            width, whole - 0.075, i >= len(result.runs) - 2, small=True,
+            width, whole - 0.075, i >= len(runs) - 2, small=True,
         )
-        for i, run in enumerate(result.runs)
+        for i, run in enumerate(runs)
     ]  # fmt: skip
 
 

@@ -6,7 +6,7 @@ them as small multiples.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -36,7 +36,7 @@ from sim.report.plots.canvas import (
     tidy,
     time_axis,
 )
-from sim.report.text import comparison, findings, words
+from sim.report.text import comparison, findings, verdict, words
 from sim.results import metrics
 from sim.results.figures import total
 from sim.results.measurements import Measurements
@@ -64,7 +64,7 @@ def figure(result: Measurements, what: str) -> Figure:
 
 def downtime(result: Measurements) -> Figure:
     """Requests answered and failed per second by arrival, downtime shaded, events named."""
-    page = slide(result, findings.headline(result))
+    page = slide(result, verdict.verdict(result, short=True))
     start, end = window(result)
     drawn: list[Axes] = []
     for band in bands(result, page):
@@ -121,7 +121,16 @@ def jobs(result: Measurements) -> Figure:
     top = max(max(run.gauge.backlog_peak for run in result.runs) * 1.08, 5.0)
     queue: list[Axes] = []
     lost: list[Axes] = []
-    for band in bands(result, page, QUEUE if causes else RIGHT - LEFT):
+    flat = [run for run in result.runs if run.gauge.backlog_peak < SEEN * top]
+    drawn = [run for run in result.runs if run not in flat]
+    if len(result.runs) <= ABREAST or not drawn:
+        flat, drawn = [], list(result.runs)
+    if flat:
+        said = ", ".join(
+            f"{words.platform(run.platform)} {words.count(run.gauge.backlog_peak)}" for run in flat
+        )
+        page.text(LEFT, 0.862, f"Too few to be drawn, at the worst: {said}", size=11, color=INK)
+    for band in bands(result, page, QUEUE if causes else RIGHT - LEFT, drawn):
         run = band.run
         axes = band.axes(queue, page)
         edges, queued = highest(run.series["t_s"], run.series["jobs_queued"], *window(result))
@@ -134,7 +143,9 @@ def jobs(result: Measurements) -> Figure:
         if peak - queued.max(initial=0) > SEEN * top:  # between two samples of a second
             axes.axhline(peak, color=PURPLE, linewidth=1.0, linestyle=":")
         figures = result.platforms[run.platform]["jobs"]
-        longest, undone = (words.count(figures[name]) for name in ("backlog_peak", "never_done"))
+        longest, undone = words.count(peak), words.count(figures["never_done"])
+        if peak != figures["backlog_peak"]:
+            longest += f" (seed {run.seed})"  # the curve's, which a mean is not
         header(axes, band, f"longest backlog {longest}, {undone} jobs never done")
         if causes and not band.small:
             side = (LOST, band.bottom, RIGHT - LOST, band.height)
@@ -151,23 +162,27 @@ def _jobs_finding(result: Measurements) -> str:
     lost = {n: total(f, "jobs.lost") for n, f in result.platforms.items()}
     jobs = {n: f["jobs"] for n, f in result.platforms.items()}
     if any(each["wanted"] - each["enqueued"] > lost[name] for name, each in jobs.items()):
-        done = {name: each["done_share"] for name, each in jobs.items()}
-        return _finding(done, words.share, "of the jobs wanted are done")
+        return _finding(result, "jobs.done_share", "of the jobs wanted are done")
     if any(lost.values()):
-        return _finding(lost, words.count, "jobs lost")
-    peaks = {name: each["backlog_peak"] for name, each in jobs.items()}
-    return _finding(peaks, words.count, "jobs waiting at most, none lost")
+        return _finding(result, "jobs.lost", "jobs lost")
+    return _finding(result, "jobs.backlog_peak", "jobs waiting at most, none lost")
 
 
-def _finding(figures: Mapping[str, float], show: Callable[[float], str], what: str) -> str:
-    """`Compose: 781 jobs lost · Kubernetes: 1`: the first platform says what is counted. Of many
-    the least and the most."""
-    if len(figures) > ABREAST:
-        least, most = min(figures, key=figures.__getitem__), max(figures, key=figures.__getitem__)
-        if figures[least] == figures[most]:
-            return f"All {len(figures)} platforms: {show(figures[least])} {what}"
-        figures = {least: figures[least], most: figures[most]}
-    first, *others = (f"{words.platform(name)}: {show(value)}" for name, value in figures.items())
+def _finding(result: Measurements, path: str, what: str, of: str = "") -> str:
+    """`Compose: 781 [640 .. 902] jobs lost · Kubernetes: 1`: the first platform says what is
+    counted. Of many the least and the most."""
+    values = {name: total(figures, path) for name, figures in result.platforms.items()}
+    shown = {
+        name: verdict.ranged(path, figures, result.spread.get(name, {})) + of
+        for name, figures in result.platforms.items()
+    }
+    names = list(values)
+    if len(names) > ABREAST:
+        least, most = min(names, key=values.__getitem__), max(names, key=values.__getitem__)
+        if values[least] == values[most]:
+            return f"All {len(names)} platforms: {shown[least]} {what}"
+        names = [least, most]
+    first, *others = (f"{words.platform(name)}: {shown[name]}" for name in names)
     return " · ".join([f"{first} {what}", *others])
 
 
@@ -186,14 +201,16 @@ def _lost(axes: Axes, counts: dict[str, float], causes: list[str]) -> None:
 
 
 def connections(result: Measurements) -> Figure:
-    """Database connections in use against the limit, and refusals per second beneath."""
+    """Database connections in use against the limit; refusals per second beneath, if there are."""
     page = slide(result, _connections_finding(result))
     start, end = window(result)
     used: list[Axes] = []
     strips: list[Axes] = []
+    refusing = _refused_top(result, start, end)
+    entries = [("in use", BLUE), ("limit", INK), ("refused", VERMILLION)][: 3 if refusing else 2]
     for band in bands(result, page):
         run = band.run
-        axes = band.axes(used, page, 0.4 if band.small else 0.31)
+        axes = band.axes(used, page, (0.4 if band.small else 0.31) if refusing else 0.0)
         time, series = run.series["t_s"], run.series
         axes.fill_between(
             time, series["connections"], step="post", color=BLUE, alpha=0.85, linewidth=0
@@ -201,7 +218,12 @@ def connections(result: Measurements) -> Figure:
         axes.step(time, series["connection_limit"], where="post", color=INK, linewidth=1.6)
         tidy(axes, "" if band.small else "connections")
         axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
-        time_axis(axes, result, labels=False)
+        time_axis(axes, result, labels=band.lowest and not refusing)
+        events(axes, band)
+        header(axes, band, _connections_text(result, run))
+        key(axes, band, entries)
+        if not refusing:
+            continue
         strip = band.axes(strips, page, 0.0, 0.2 if band.small else 0.23)
         edges, refused = per_second(run.recording.refused, run, start, end)
         strip.fill_between(edges, refused, step="post", color=VERMILLION, linewidth=0)
@@ -210,13 +232,11 @@ def connections(result: Measurements) -> Figure:
                    transform=strip.transAxes)  # fmt: skip
         strip.yaxis.set_major_locator(MaxNLocator(1 if band.small else 2, integer=True))
         time_axis(strip, result, labels=band.lowest)
-        events(axes, band)
-        header(axes, band, _connections_text(result, run))
-        key(axes, band, [("in use", BLUE), ("limit", INK), ("refused", VERMILLION)])
     top = max(float(run.series["connection_limit"].max(initial=0)) for run in result.runs)
     peak = max(f["connections"]["peak"] for f in result.platforms.values())
     used[0].set_ylim(0, max(min(top, 4 * peak + 10), peak, 1) * 1.12)
-    strips[0].set_ylim(0, max(_refused_top(result, start, end), 1.0) * 1.1)
+    if refusing:
+        strips[0].set_ylim(0, max(refusing, 1.0) * 1.1)
     return page
 
 
@@ -237,20 +257,12 @@ def _connections_text(result: Measurements, run: Run) -> str:
 
 def _connections_finding(result: Measurements) -> str:
     """`Compose: 790 connections refused · Kubernetes: 792`; if none was, the peaks."""
-    tables = {name: figures["connections"] for name, figures in result.platforms.items()}
-    if any(table["refused"] for table in tables.values()):
-        refused = {name: table["refused"] for name, table in tables.items()}
-        return _finding(refused, words.count, "connections refused")
+    if any(figures["connections"]["refused"] for figures in result.platforms.values()):
+        return _finding(result, "connections.refused", "connections refused")
     limits = {
         words.count(done.figures["connections"]["limit"])
         for runs in result.replications.values()
         for done in runs
     }
-    peaks = {name: table["peak"] for name, table in tables.items()}
-    if len(limits) > 1:
-        return _finding(peaks, words.count, "connections at most, none refused")
-    (limit,) = limits
-    show = f"{{}} of {limit}".format
-    return _finding(
-        peaks, lambda peak: show(words.count(peak)), "connections at most, none refused"
-    )
+    of = f" of {limits.pop()}" if len(limits) == 1 else ""
+    return _finding(result, "connections.peak", "connections at most, none refused", of)

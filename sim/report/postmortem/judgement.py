@@ -119,7 +119,8 @@ def people(figures: Figures, run: Run) -> Judgement:
     if operator["mistakes"]:
         yield (
             False,
-            f"{plural(operator['mistakes'], 'step')} went wrong by hand and had to be redone.",
+            f"{plural(operator['mistakes'], 'step')} {'a run ' * ('intervals' in figures)}"
+            "went wrong by hand and had to be redone.",
         )
 
 

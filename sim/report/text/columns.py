@@ -9,33 +9,43 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from io import StringIO
 from itertools import zip_longest
-from textwrap import wrap
+from textwrap import TextWrapper, wrap
 from typing import Any
 
 from sim.report.text.words import markdown
 
+BREAKS = re.compile(r"(\s+|(?<=\w[.])(?=[a-z]))")  # of a line: spaces, and the dots of a path
 NUMBER = re.compile(r"[-+]?[$]?\d[^<]*$|never$")  # and no mark behind it
 WIDTH, FOLD = 100, 98  # of a terminal's lines; of its sentences
-LEAST = 12  # of the first column
+LEAST = 12  # of a column that is folded
 Cells = Sequence[Sequence[str]]  # the first row is the heads
 
 
 def aligned(rows: Cells, width: int = sys.maxsize) -> list[str]:
     """Lines, numbers on the right of their column. What is wider than `width` is folded: the heads
-    first, then the first column."""
+    first, then the widest columns of words, paths at their dots."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    if sum(widths) + 2 * (len(widths) - 1) > width:
+    numbers, room = numeric(rows), width - 2 * (len(widths) - 1)
+    if sum(widths) > room:
         for i, column in enumerate(zip(*rows, strict=True)):
             widths[i] = max(map(len, [*column[0].split(), *column[1:]]))
-        widths[0] = max(LEAST, min(widths[0], width - sum(widths[1:]) - 2 * (len(widths) - 1)))
-    sides = [str.rjust if right else str.ljust for right in numeric(rows)]
+        words = [i for i, number in enumerate(numbers) if i == 0 or not number]
+        while sum(widths) > room and max(widths[i] for i in words) > LEAST:
+            widths[max(words, key=widths.__getitem__)] -= 1
+    sides = [str.rjust if right else str.ljust for right in numbers]
     lines = []
     for row in rows:
-        folds = [wrap(cell, w) or [""] for cell, w in zip(row, widths, strict=True)]
+        folds = [_fold(cell, w) or [""] for cell, w in zip(row, widths, strict=True)]
         for cells in zip_longest(*folds, fillvalue=""):
             parts = (side(cell, w) for side, cell, w in zip(sides, cells, widths, strict=True))
             lines.append("  ".join(parts).rstrip())
     return lines
+
+
+def _fold(cell: str, width: int) -> list[str]:
+    wrapper = TextWrapper(width, break_on_hyphens=False)
+    wrapper.wordsep_simple_re = BREAKS
+    return wrapper.wrap(cell)
 
 
 def folded(sentences: Iterable[str], first: str = "", then: str = "  ") -> list[str]:

@@ -46,17 +46,3 @@ def row(platform: str, figures: Figures) -> tuple[str, ...]:
 def _cell(path: str, figures: Figures) -> str:
     exists = lookup(figures, path) is not None
     return words.figure(path, total(figures, path) if exists else None)
-
-
-def headline(result: Measurements) -> str:
-    """The least and the most downtime, of many: `Kubernetes: 0 s down · most: Compose 3 h`."""
-    order = sorted(result.platforms.items(), key=lambda item: item[1]["downtime_s"])
-    (best, least), (worst, most) = order[0], order[-1]
-    if least["downtime_s"] == most["downtime_s"]:
-        return f"All {len(order)} platforms: {words.duration(least['downtime_s'])} down"
-    equal = [name for name, f in order if f["downtime_s"] == least["downtime_s"]]
-    winner = words.platform(best) if len(equal) == 1 else f"{len(equal)} of {len(order)} platforms"
-    return (
-        f"{winner}: {words.duration(least['downtime_s'])} down · "
-        f"most: {words.platform(worst)} {words.duration(most['downtime_s'])}"
-    )

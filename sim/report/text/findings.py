@@ -65,17 +65,6 @@ class ClaimLine:
     because: str  # why it does not hold, if the scenario says
 
 
-def headline(result: Measurements) -> str:
-    """The finding in one line: `Compose: 5 min 41 s down · Kubernetes: 0 s`."""
-    if comparison.is_many(result):
-        return comparison.headline(result)
-    parts = []
-    for position, (name, figures) in enumerate(result.platforms.items()):
-        unit = " down" if position == 0 else ""
-        parts.append(f"{words.platform(name)}: {words.duration(figures['downtime_s'])}{unit}")
-    return " · ".join(parts)
-
-
 def setting(result: Measurements) -> str:
     """What was run, in one line: stack, seed, replications, simulated time, engine."""
     last = result.seed + result.reps - 1
@@ -234,12 +223,21 @@ def claim_line(row: dict[str, Any], because: str) -> ClaimLine:
 
 
 def differences(result: Measurements) -> list[tuple[str, str]]:
-    """Paired differences worth a line: what, and how much with its bounds."""
+    """Paired differences worth a line: what, and how much with its bounds. Of many platforms those
+    to the first, where there are any."""
+    worth = [d for d in result.differences if figure_at(d.metric).compared]
+    if comparison.is_many(result):
+        first = next(iter(result.platforms))
+        worth = [d for d in worth if d.baseline == first and any((d.mean, d.low, d.high))]
     return [
-        (f"{d.metric}: {words.platform(d.platform)} - {words.platform(d.baseline)}", _how_much(d))
-        for d in result.differences
-        if figure_at(d.metric).compared
+        (f"{_label(d)}: {words.platform(d.platform)} - {words.platform(d.baseline)}", _how_much(d))
+        for d in worth
     ]
+
+
+def _label(d: Difference) -> str:
+    row = figure_at(d.metric).row
+    return row.label if row else d.metric
 
 
 def pairs_heading(result: Measurements) -> str:

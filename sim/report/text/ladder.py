@@ -1,4 +1,4 @@
-"""A ladder in words: `Of 4 min 05 s: restart policy 3 min 57 s, replicas 8 s, the other 6 0 s`."""
+"""A ladder in words: `Of 4 min 05 s down: restart policy 3 min 57 s, replicas 8 s`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from statistics import fmean
 from typing import NamedTuple
 
 from sim.report.text import words
+from sim.results.figures import figure_at
 from sim.results.ladder import Ladder
 
 MOST = 0.9  # of the whole: who has taken it "would do"; chosen
@@ -27,7 +28,11 @@ def sentence(ladder: Ladder) -> str:
     """Those that take or give something, in their order, and how many do nothing; with orders what
     they take in the mean over these, too."""
     ends = f"{words.platform(ladder.first)} to {words.platform(ladder.last)}"
-    text = f"Of {words.figure(ladder.metric, ladder.whole)} from {ends}: "
+    harm = figure_at(ladder.metric).harm
+    whole = (harm.left if harm and harm.left else "{}").format(
+        words.figure(ladder.metric, ladder.whole)
+    )
+    text = f"Of {whole} from {ends}: "
     text += f"{_parts(ladder, ladder.takes)}."
     if ladder.orders:
         text += f" In the mean over {ladder.orders} orders: {_parts(ladder, ladder.shares)}."

@@ -67,7 +67,7 @@ def _lines(result: Measurements, pictures: Iterable[str]) -> Iterator[str]:
 def _claims(result: Measurements) -> Iterator[str]:
     verdicts = findings.verdicts(result)
     if verdicts:
-        yield "\n## What the article claims\n"
+        yield "\n## What is claimed\n"
     for claim in verdicts:
         word = "holds" if claim.holds else "**does not hold**"
         yield f"- {word}: {claim.platform}: {words.markdown(claim.says)}  "

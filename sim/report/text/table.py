@@ -57,7 +57,7 @@ def _document(result: Measurements, full: bool) -> RenderableType:
         parts += [Text(f"  {what}: {how_much}") for what, how_much in differences]
     verdicts = findings.verdicts(result)
     if verdicts:
-        parts.append(Text("\nWhat the article claims", style="bold"))
+        parts.append(Text("\nWhat is claimed", style="bold"))
         parts.append(_verdicts(verdicts))
     return Group(*parts)
 

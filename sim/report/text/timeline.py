@@ -6,8 +6,10 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 
 from sim.report.text import words
+from sim.report.text.columns import folded
 from sim.results.run import Run, TimelineRow
 
+HANGING = " " * len("  00:00:00 ")
 ALIKE = 3  # one event on more subjects than this in a row is told once
 
 
@@ -23,7 +25,8 @@ def story(runs: Iterable[Run], most: int) -> str:
     parts = []
     for run in runs:
         head = f"What happened under {words.platform(run.platform)} (seed {run.seed})\n"
-        parts.append(head + "".join(f"  {line}\n" for line in lines(run, most)))
+        told = folded(lines(run, most), "  ", HANGING)
+        parts.append(head + "".join(f"{line}\n" for line in told))
     return "\n".join(parts)
 
 

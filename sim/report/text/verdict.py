@@ -13,9 +13,10 @@ from sim.results.preference import Preference
 NAMED = 3  # platforms; of more the number says enough
 
 
-def verdict(result: Measurements) -> str:
+def verdict(result: Measurements, short: bool = False) -> str:
     """`Kubernetes: 4 min 23 s less down than Compose [2:50 .. 7:30 over 10 seeds], for $381 more a
-    month, with 12 cores for 4.` Of one platform what users and people saw."""
+    month, with 12 cores for 4.` Of one platform what users and people saw. `short`: without the
+    means, which stand beside it."""
     if len(result.platforms) == 1:
         ((name, figures),) = result.platforms.items()
         return f"{words.platform(name)}: {suffered(figures, result.spread.get(name, {}))}."
@@ -25,7 +26,7 @@ def verdict(result: Measurements) -> str:
     if result.ladder is not None and (enough := ladder.enough(result.ladder)):
         return _would_do(result, result.ladder, *enough)
     price = _price(result, decided.better[0], decided.worse) if len(decided.better) == 1 else ""
-    return f"{gap(result, decided)}{price}{_means(result, decided)}."
+    return f"{gap(result, decided)}{price}{'' if short else _means(result, decided)}."
 
 
 def _would_do(result: Measurements, climbed: Ladder, rungs: str, left: float) -> str:
@@ -69,7 +70,8 @@ def gap(result: Measurements, decided: Preference) -> str:
     values = (total(result.platforms[name], decided.metric) for name in decided.better)
     shown = {words.figure(decided.metric, value) for value in values}
     most_of = "up to " if len(shown) > 1 else ""  # they are as good as the best, not all equal
-    text = f"{names(decided.better)}: {most_of}{less} than {words.platform(decided.worse)}"
+    who, other = f"{names(decided.better)}: {_as_long(result, decided)}", decided.worse
+    text = f"{who}{most_of}{less} than {words.platform(other)}"
     least = total(result.platforms[decided.better[0]], decided.metric)
     span = words.span(decided.metric, decided.low, decided.high)
     if least and len(decided.better) == 1:
@@ -84,6 +86,15 @@ def gap(result: Measurements, decided: Preference) -> str:
         return f"{text} [in each of {decided.seeds} seeds]"
     agree = "" if decided.agree == decided.seeds else f", less in {decided.agree}"
     return f"{text} [{span} over {decided.seeds} seeds{agree}]"
+
+
+def _as_long(result: Measurements, decided: Preference) -> str:
+    """Where users are down on both sides and something else decides, that comes first."""
+    harm = figure_at("downtime_s").harm
+    down = [result.platforms[name]["downtime_s"] for name in (decided.better[0], decided.worse)]
+    if harm is None or min(down) < harm.least or abs(down[0] - down[1]) >= harm.least:
+        return ""
+    return f"as long down ({words.duration(down[0])}), "
 
 
 def names(platforms: tuple[str, ...]) -> str:

@@ -213,10 +213,11 @@ def finding(audit: Audit, platform: str) -> str:
     if not breaking:
         return f"{who}: no fault and no pair of faults that was tried breaks the SLO."
     first = breaking[0]
-    more = f" (so do {len(breaking) - 1} other{'s' if len(breaking) > 2 else ''})"
+    others = len(breaking) - 1
+    more = f" (so do {others} others)" if others > 1 else " (so does 1 other)"
     sentence = (
         f"{who}: {_names(first)} breaks the SLO, {words.count(round(first.failed))} failed requests"
-        f"{more if len(breaking) > 1 else ''}"
+        f"{more if others else ''}"
     )
     cure = audit.cures.get(platform)
     return f"{sentence}. {_cured_by(cure)}" if cure is not None else f"{sentence}."

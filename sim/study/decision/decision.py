@@ -123,12 +123,16 @@ def prepare(ask: Ask, rates: Rates, now: str = "compose") -> Prospects:
     ways = (setups()[0].model_copy(update={"platform": now}), *setups()[1:])
     names = tuple(dict.fromkeys(way.platform for way in ways))
     left_out: list[str] = []
+    refusals: list[InputError] = []
     plans: dict[str, Plan] = {}
     for kind in rates.kinds:
         try:
             plans[kind.name] = plan(replace(ask, scenario=kind.scenario, platforms=names))
         except InputError as error:
             left_out.append(f"{kind.name}: {error.issues[0]}")
+            refusals.append(error)
+    if not plans and len({str(error) for error in refusals}) == 1:
+        raise refusals[0]  # the file itself
     if not plans:
         raise InputError(field="--stack", found=left_out[0], expected="one that an incident fits")
     replays: list[Rehearsal] = []

@@ -48,6 +48,7 @@ STYLE = (
     "color:var(--ink);background:var(--paper)}div{overflow-x:auto}"
     "table{border-collapse:collapse;font-size:.9rem}th,td{text-align:left;"
     "padding:.25rem .7rem;border-bottom:1px solid var(--line)}.n{text-align:right}"
+    "td.n{white-space:nowrap}"
     "img{max-width:100%;background:#fff}h1{font-size:1.5rem}"
 )
 

@@ -20,7 +20,7 @@ from sim.report.study_page import Lay, StudyPage, spoken, titled
 from sim.report.text import words
 from sim.report.text.columns import Cells
 from sim.results.expectations import figure_named
-from sim.results.figures import total
+from sim.results.figures import figure_at, total
 from sim.results.measurements import Unknowns
 from sim.results.summary import Replication
 from sim.schema.fields import LawSpec, Line, Record
@@ -281,20 +281,27 @@ SHOWN = 20  # rows on a terminal; the files have all
 ENDS = ("low", "high")
 
 
-def sentence(verdict: Verdict, metric: str) -> str:
-    """`Kubernetes has the best downtime_s, and Kubernetes alone keeps the SLO`."""
-    best = _names(verdict.best)
-    keeps = f"{_names(verdict.keeps)} keep{'s' if len(verdict.keeps) == 1 else ''} the SLO"
-    if not verdict.keeps:
-        keeps = "nobody keeps the SLO"
-    verb = "has" if len(verdict.best) == 1 else "have"
-    return f"{best} {verb} the best {metric}, {keeps}"
+def says(found: Verdict, unlike: Verdict | None = None) -> str:
+    """`Kubernetes is best, nobody keeps the SLO`; only where it is `unlike` another verdict."""
+    parts = []
+    if unlike is None and found.best == found.keeps and len(found.best) == 1:
+        return f"{_names(found.best)} is best and keeps the SLO"
+    if unlike is None or found.best != unlike.best:
+        parts.append(f"{_names(found.best)} {'is' if len(found.best) == 1 else 'are'} best")
+    if unlike is None or found.keeps != unlike.keeps:
+        parts.append(f"{_names(found.keeps)} keep{'s' * (len(found.keeps) < 2)} the SLO")
+    return ", ".join(parts)
 
 
 def finding(tornado: Tornado) -> str:
     """What flips the verdict, or that nothing does."""
-    flips = tornado.flips()
-    now = sentence(tornado.verdict, tornado.metric)
+    row, flips = figure_at(tornado.metric).row, tornado.flips()
+    means = ((name, estimate(done, tornado.metric)) for name, done in tornado.base.items())
+    amounts = ", ".join(
+        f"{words.platform(name)} {words.figure(tornado.metric, each.mean if each else None)}"
+        for name, each in means
+    )
+    now = f"{says(tornado.verdict)} ({row.label if row else tornado.metric}: {amounts})"
     if not flips:
         tried = len(tornado.bars) + len(tornado.idle)
         return f"{now}: none of {tried} numbers that nobody knows flips that."
@@ -321,7 +328,7 @@ def table(tornado: Tornado, most: int | None = None) -> Cells:
     heads = ["number", "now", "low", "high", *map(words.platform, tornado.base), "flips to"]
     flips: dict[str, str] = {}
     for bar, _, verdict in tornado.flips():
-        flips[bar.name] = sentence(verdict, metric)
+        flips[bar.name] = says(verdict, tornado.verdict)
     rows: list[Sequence[str]] = [heads]
     base = [cell(metric, estimate(done, metric)) for done in tornado.base.values()]
     rows.append(["as it is", "", "", "", *base, ""])

@@ -248,6 +248,22 @@ def test_a_migration_locks_as_long_as_it_lasts():
     assert failed(some, 61, 74) == pytest.approx(0.1, abs=0.07), "enough connections for all"
 
 
+@pytest.mark.parametrize("engine", ["reference", "compiled"])
+@pytest.mark.parametrize(("pool", "refused"), [(9, False), (10, True)])
+def test_who_holds_a_lock_has_a_connection(engine: str, pool: int, refused: bool) -> None:
+    """Ten slots, and twenty queries a second that all wait: a pool of nine leaves it one, of a pool
+    of ten the last is refused. Without the lock one or two of ten are ever open."""
+    tight = {
+        **ASLEEP, "stack.services.worker.replicas": 0, "stack.services.api.database.pool": pool,
+        "stack.services.postgres.max_connections": 13,
+    }  # fmt: skip
+    lock = {"at": 60, "lock": {"lasts": 15}}
+    run = replay(lock, horizon_s=120.0, rate=20.0, settings=tight, engine=engine)
+    assert (run.gauge.connections_refused > 0) is refused
+    calm = replay(horizon_s=120.0, rate=20.0, settings=tight, engine=engine)
+    assert calm.gauge.connections_refused == 0
+
+
 def test_a_lock_ends_with_its_database_or_when_somebody_cancels_it():
     lock = {"at": 60, "lock": {"lasts": 3000}}
     died = replay(lock, {"at": 90, "process_crash": {"service": "postgres"}}, horizon_s=400.0,

@@ -64,6 +64,18 @@ def test_a_server_that_is_cut_off_is_silent_and_runs_on(
     assert min(when(run, "ready")) >= 200.0
 
 
+@pytest.mark.parametrize("platform", ["swarm", "nomad"])
+def test_what_is_given_up_begins_elsewhere_while_it_runs_on_where_it_was(platform: str) -> None:
+    """Both stop first and start then, but wait for nobody who cannot hear them."""
+    run = replay(cut("300s", side=["c"]), platform=platform, horizon_s=600.0, settings=ZONES)
+    (lost,) = when(run, "not_ready")
+    begun = [row.t_s for row in rows(run, "placed", "api") if row.t_s > 100.0]
+    assert begun
+    assert -0.1 < begun[0] - lost < 5.1
+    assert not [t for t in ended(run) if t < 400.0]
+    assert [t for t in ended(run) if t >= 400.0], "the old one ends when it is told so"
+
+
 def test_what_was_evicted_stops_when_its_server_is_heard_again() -> None:
     """300 s of toleration after the taint; the pods of the other side get the order at the end."""
     run = replay(cut("500s", side=["c"]), platform="kubernetes", horizon_s=900.0, settings=ZONES)

@@ -44,7 +44,7 @@ def one_api(
             client=Client(timeout_s=50.0), routing=Routing(), bucket_s=1.0,
         )
     )  # fmt: skip
-    cluster = cluster_of(plane, stack, platform, 1)
+    cluster = cluster_of(plane, stack, platform, 1, {})
     cluster.add_server()
     cluster.begin("api", Version(name="v1"), 1)
     c = cluster.create("api", cluster.servers[0])
@@ -75,7 +75,7 @@ def test_a_request_in_flight_goes_on_at_the_new_limit(engine: str) -> None:
     the second one takes two seconds, and the request ends at 13 s instead of 12 s."""
     cluster, c = one_api((10.0,), COMPOSE, engine)
     assert busy(cluster, c, 11.0) == [1.0]
-    cluster.clock.loop(resize(cluster, Resize(service="api", cpu=0.5)))
+    resize(cluster, Resize(service="api", cpu=0.5))
     assert busy(cluster, c, 11.5, 12.0, 12.8, 13.0, 20.0) == [1.25, 1.5, 1.9, 2.0, 2.0]
     assert cluster.gauge().succeeded == 1
 
@@ -83,17 +83,17 @@ def test_a_request_in_flight_goes_on_at_the_new_limit(engine: str) -> None:
 def test_threads_bind_a_larger_limit() -> None:
     """Two cores for a process of one thread: one core, as before."""
     cluster, c = one_api((10.0, 10.0), COMPOSE, threads=1)
-    cluster.clock.loop(resize(cluster, Resize(service="api", cpu=2)))
+    resize(cluster, Resize(service="api", cpu=2))
     assert busy(cluster, c, 11.0, 13.0) == [1.0, 3.0]
     cluster, c = one_api((10.0, 10.0), COMPOSE)
-    cluster.clock.loop(resize(cluster, Resize(service="api", cpu=2)))
+    resize(cluster, Resize(service="api", cpu=2))
     assert busy(cluster, c, 11.0, 13.0) == [2.0, 4.0]
 
 
 def test_a_restart_in_place_keeps_it_and_a_replacement_has_the_manifests() -> None:
     """A request at 20 s meets the container that started again, one at 40 s another container."""
     cluster, c = one_api((20.0, 40.0), COMPOSE)
-    cluster.clock.loop(resize(cluster, Resize(service="api", cpu=0.5)))
+    resize(cluster, Resize(service="api", cpu=0.5))
     reach(cluster, 5.0)
     cluster.exit(c, 1, "crashed")
     cluster.start(c)
@@ -119,7 +119,7 @@ def test_a_stateful_replica_that_begins_anew_under_its_name_has_the_manifests() 
 
 def test_where_nobody_is_held_to_limits_nothing_is_resized() -> None:
     cluster, c = one_api((10.0,), EMPTY)
-    cluster.clock.loop(resize(cluster, Resize(service="http", cpu=0.5)))
+    resize(cluster, Resize(service="http", cpu=0.5))
     assert busy(cluster, c, 13.0) == [2.0]
     assert cluster.timeline[-1].text == "no process of api is resized: nobody is held to limits"
 

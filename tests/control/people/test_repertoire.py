@@ -7,6 +7,7 @@ from typing import get_args
 
 import pytest
 
+from sim.control.people import growth
 from sim.control.people.commands import COMMANDS, ELSEWHERE, Verb, command_of, console_of
 from sim.control.people.growth import doubled, typed
 from sim.control.people.human import Human
@@ -187,6 +188,16 @@ def test_a_console_answers_for_each_verb(console: str) -> None:
     known = {"service", "number", "server", None}
     for text in COMMANDS[console].values():
         assert {field for _, field, _, _ in Formatter().parse(text)} <= known
+
+
+def test_a_limit_is_typed_with_the_instances_there_are() -> None:
+    """`--max 0` was typed, which would be no limit but the end."""
+    world = World(stack_of({"api": {}}), load("cloud_run"))
+    world.cluster.begin("api", world.cluster.versions["api"], 3)
+    world.cluster.clock.loop(growth.shed(Human(world.cluster), "api"))
+    world.at(3600.0)
+    said = [row.text for row in world.cluster.timeline]
+    assert "operator runs `gcloud run services update api --max 3`" in said
 
 
 def test_a_remedy_without_a_command_is_one_line() -> None:

@@ -14,7 +14,7 @@ from sim.control.people import symptoms
 from sim.control.people.growth import doubled
 from sim.control.people.human import Deployed, Human
 from sim.control.people.monitoring import Sighting, Usage, Window, reach, users_fail
-from sim.control.people.runbooks import share, wanted_connections
+from sim.control.people.runbooks import affordable, share, wanted_connections
 from sim.dataplane.tables import ContainerGauge, PlaneGauge
 from sim.schema.operator import Alarm
 from sim.schema.scenario import Version
@@ -291,6 +291,13 @@ def test_connections_are_rounded_up_to_hundreds(
     assert wanted_connections(pools, reserved) == limit
 
 
+@pytest.mark.parametrize(("gib", "most"), [(1, 112), (8, 901), (32, 3604), (64, 5000)])
+def test_more_connections_than_its_server_has_memory_for_are_not_let_in(
+    gib: int, most: int
+) -> None:
+    assert affordable(gib * 2**30) == most
+
+
 @pytest.mark.parametrize(
     ("total", "servers", "dealt"),
     [(7, 3, [3, 2, 2]), (2, 3, [1, 1, 0]), (3, 1, [3]), (8, 3, [3, 3, 2])],
@@ -307,3 +314,26 @@ def test_twice_as_many_or_one_more(
     replicas: int, cores: float, one_uses: float, wanted: int
 ) -> None:
     assert doubled(replicas, cores, one_uses) == wanted
+
+
+@pytest.mark.parametrize(
+    ("alive", "disk", "lost"),
+    [(True, "", ""), (False, "", ""), (False, "lost", "postgres"), (False, "full", "postgres")],
+)
+def test_a_primary_is_lost_when_it_cannot_be_started_again(
+    alive: bool, disk: str, lost: str
+) -> None:
+    """One that has ended on a disk that is there is sooner started than replaced."""
+    services = {
+        "api": {}, "postgres": {},
+        "standby": {"role": "postgres", "follows": {"primary": "postgres"}},
+    }  # fmt: skip
+    world = World(stack_of(services), EMPTY)
+    world.until(0.0)
+    cluster = world.cluster
+    if not alive:
+        cluster.exit(cluster.of("postgres")[0], 1, "crashed")
+    if disk:
+        setattr(cluster.volumes["postgres"], disk, True)
+    world.until(1.0)
+    assert symptoms.primary_lost(cluster) == lost

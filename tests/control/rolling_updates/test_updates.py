@@ -52,7 +52,7 @@ def test_batch(total: int, parallelism: int, expected: int) -> None:
     ],
 )
 def test_update_step(order: Any, new: Any, old: int, expected: Any) -> None:
-    size, sizes = update_step(3, 1, order, ReplicaSet(*new), [ReplicaSet(old, old)])
+    size, sizes = update_step(3, 3, 1, order, ReplicaSet(*new), [ReplicaSet(old, old)])
     assert (size, *sizes) == expected
 
 
@@ -72,7 +72,9 @@ def test_update_step(order: Any, new: Any, old: int, expected: Any) -> None:
     ],
 )
 def test_an_update_of_four_two_at_a_time(order: Any, new: Any, old: Any, expected: Any) -> None:
-    assert update_step(4, 2, order, ReplicaSet(*new), [ReplicaSet(n, n) for n in old]) == expected
+    assert (
+        update_step(4, 4, 2, order, ReplicaSet(*new), [ReplicaSet(n, n) for n in old]) == expected
+    )
 
 
 @pytest.mark.parametrize("choice", [SwarmUpdate(), Update()])

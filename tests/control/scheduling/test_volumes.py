@@ -43,6 +43,61 @@ def test_a_drained_server_keeps_its_volumes(platform: str) -> None:
     assert metrics.downtime_s(run) > 150.0
 
 
+UNPINNED = {"swarm.scheduling.pinned": False, "stack.services.redis.persistence": "aof_always"}
+
+
+def test_without_a_constraint_a_database_begins_elsewhere_with_an_empty_disk() -> None:
+    """The scheduler asks for the volume's driver alone (swarmkit filter.go): lost after 11.3 s, a
+    new task after 5; it has no tables until somebody holds it to its server, with all its rows."""
+    crash = {"at": 60, "server_crash": {"hosting": "postgres"}}
+    run = replay(crash, platform="swarm", horizon_s=1200.0, rate=2.0, settings=UNPINNED)
+    (first, second) = when(run, "placed", "postgres")
+    assert first == pytest.approx(60.0 + 11.3 + 5.0, abs=0.1)
+    (empty,) = rows(run, "empty")
+    assert empty.text == "postgres-2 has begun with an empty disk on server-2: nobody is served"
+    assert empty.t_s < when(run, "server_up")[0] == 180.0, "its rows were back long before"
+    done = [row.t_s for row in rows(run, "operator") if "done: constrain postgres" in row.text]
+    assert done == [pytest.approx(second)]
+    assert rows(run, "placed", "postgres")[1].text.endswith("postgres-1 on server-1")
+    assert metrics.rows_lost(run) == 0
+    assert metrics.downtime_s(run) > second - 60.0
+    assert when(run, "disk_lost") == []
+
+
+def test_without_a_constraint_a_drain_takes_a_database_from_its_rows() -> None:
+    drain = {"at": 60, "drain": {"hosting": "postgres", "lasts": "1m"}}
+    run = replay(drain, platform="swarm", horizon_s=1200.0, rate=2.0, settings=UNPINNED)
+    placed = [row.text.rpartition(" on ")[2] for row in rows(run, "placed", "postgres")]
+    assert placed == ["server-2", "server-1"]
+    assert metrics.rows_lost(run) == 0
+
+
+def test_without_a_constraint_a_queue_begins_anew_and_its_jobs_are_left_behind() -> None:
+    """Saved after each write, and on the wrong server: sooner there, and empty."""
+    jobs = {"stack.services.worker.cpu.demand": "20s", "stack.services.api.push.share": "100%"}
+    crash = {"at": 60, "server_crash": {"hosting": "redis"}}
+    wiped = {}
+    for pinned in (True, False):
+        settings = {**UNPINNED, **jobs, "swarm.scheduling.pinned": pinned}
+        run = replay(crash, platform="swarm", horizon_s=300.0, rate=2.0, settings=settings)
+        wiped[pinned] = lost(run)["redis_wiped"]
+        back = next(t for t in when(run, "listening", "redis") if t > 60.0)
+        assert (back > 180.0) is pinned
+    assert wiped[True] == 0
+    assert wiped[False] > 60
+
+
+def test_a_disk_that_is_gone_is_restored_where_the_database_is_held_then() -> None:
+    settings = {**QUICK, **UNPINNED}
+    run = replay(LOST, platform="swarm", horizon_s=7200.0, rate=2.0, settings=settings)
+    (restored,) = when(run, "restored")
+    assert when(run, "placed", "postgres")[1:] == [restored]
+    assert metrics.rows_lost(run) > 0
+    assert not any("constrain" in row.text for row in rows(run, "operator"))
+    late = run.recording.requests[-600:-60].sum(axis=0)
+    assert late[1] == late[0] > 0, "served again"
+
+
 @pytest.mark.parametrize("platform", ["compose", "swarm", "nomad", "ecs_fargate", "cloud_run"])
 def test_a_lost_disk_costs_the_rows_since_the_backup_on_every_platform(platform: str) -> None:
     run = lose(platform)

@@ -30,6 +30,7 @@ def outage(*events, by="patroni", fails="0%", horizon_s=300.0, **rest):
         "stack.services.postgres.restart": "unless-stopped",
         "stack.operator.detect": rest.pop("detect", "24h"),
         **({"stack.services.postgres.failover": failover} if failover else {}),
+        **rest.pop("settings", {}),
     }
     return replay(*events, settings=settings, horizon_s=horizon_s, rate=4.0, **rest)
 
@@ -71,6 +72,28 @@ def test_a_switchover_hands_over_all_and_takes_no_longer_than_the_checks():
     run = outage(PLANNED)
     assert when(run, "promoted") == [68.0]
     assert (rows(run, "exit"), run.lost_rows) == ([], ())
+
+
+def test_one_that_only_its_neighbours_lose_is_given_up_and_what_it_took_is_lost():
+    """Nobody who keeps servers loses the primary's; Patroni's store does, in two of three zones.
+    Of four writes a second the third that meets the API beside it is taken until then: and lost,
+    with all of the two seconds before the cut that the replica lacked."""
+    settings = {
+        "stack.servers.zones": ["a", "b", "c"],
+        "stack.services.http.replicas": 3,
+        "stack.services.http.push.share": "0%",
+    }
+    cut = {"at": 60, "partition": {"side": ["a"], "other_side": ["b", "c"], "lasts": "100s"}}
+    run = outage(cut, platform="kubernetes", settings=settings)
+    (given_up,) = when(run, "failover")
+    assert 20.0 <= given_up - 60.0 <= 30.0
+    (lost,) = run.lost_rows
+    assert (lost.since_s, lost.until_s) == pytest.approx((60.0 - LAG_S, given_up), abs=1e-5)
+    taken = int(run.recording.requests[60 : int(given_up), 1].sum())
+    assert rows_lost(run) == pytest.approx(taken + 4.0 * LAG_S, abs=6.0)
+    assert 4 / 3 * (given_up - 60.0) * 0.5 < taken < 4 / 3 * (given_up - 60.0) * 1.6
+    healed = run.recording.requests[180:290]
+    assert healed[:, 1].sum() >= 0.99 * healed[:, 0].sum()
 
 
 def test_a_crash_is_started_in_place_before_anybody_gives_it_up():

@@ -175,7 +175,7 @@
   addEventListener("beforeprint", () => {
     leave();
     look(0, columns);
-    for (const one of document.querySelectorAll("details")) one.open = true;
+    for (const one of document.querySelectorAll("details:not(.fold)")) one.open = true;
   });
   for (const one of all(".live", box.parentNode)) one.hidden = false;
   box.classList.add("drawn");

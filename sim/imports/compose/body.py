@@ -1,0 +1,67 @@
+"""What one service of a file says of itself: whether the world may reach it, what program it is,
+what it is built from, whether it is started again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from sim.imports.images import ROLES, Word, repository, word_of, word_of_image
+
+
+def serves(body: Mapping[str, Any]) -> bool:
+    """It publishes a TCP port that is no database's or queue's, or is checked over HTTP."""
+    stores = {"5432", "3306", "6379", "27017", "1433", "5672", "9092", "53"}
+    for entry in body.get("ports") or []:
+        text = str(entry.get("target") if isinstance(entry, dict) else entry)
+        udp = text.endswith("/udp") or (isinstance(entry, dict) and entry.get("protocol") == "udp")
+        if not udp and text.split("/", maxsplit=1)[0].rsplit(":", 1)[-1] not in stores:
+            return True
+    return False
+
+
+def published(body: Mapping[str, Any]) -> bool:
+    """The world may reach it: it publishes a port, or its ports are those of its server."""
+    return serves(body) or body.get("network_mode") == "host"
+
+
+def restart_policy(body: Mapping[str, Any]) -> str:
+    """What is said of starting again: `no` (or `none` of a stack), another word, or nothing."""
+    swarm: Any = body
+    for key in ("deploy", "restart_policy", "condition"):
+        swarm = swarm.get(key) if isinstance(swarm, Mapping) else None
+    said = body.get("restart", swarm)
+    return "no" if said in (False, "none") else str(said or "")
+
+
+def program_of(body: Mapping[str, Any]) -> tuple[str, str]:
+    """What makes two services the same program."""
+    return str(body.get("image") or ""), str((body.get("build") or {}).get("context") or "")
+
+
+def maker_of(body: Mapping[str, Any]) -> str:
+    """Whose image it is; of those that are built here, the project's."""
+    owner = repository(str(body.get("image") or "")).rpartition("/")[0]
+    return owner or ("." if body.get("build") else "")
+
+
+def target_of_build(body: Mapping[str, Any]) -> str:
+    """The stage of a Dockerfile that makes its image."""
+    return str((body.get("build") or {}).get("target") or "")
+
+
+def word_of_build(body: Mapping[str, Any]) -> Word | None:
+    """What the folder or the Dockerfile is called that an image is built from."""
+    build = body.get("build") or {}
+    dockerfile = str(build.get("dockerfile") or "")
+    stem = re.sub(r"(?i)\.?dockerfile\.?", "-", dockerfile.rsplit("/", 1)[-1]).strip("-")
+    folder = dockerfile.rpartition("/")[0].rsplit("/", 1)[-1]
+    context = str(build.get("context") or "").rstrip("/").rsplit("/", 1)[-1].strip(".")
+    words = [word_of(text) for text in (stem, folder, context) if text]
+    return next((word for word in words if word and word.product), next(filter(None, words), None))
+
+
+def is_queue(body: Mapping[str, Any]) -> bool:
+    word = word_of_image(str(body.get("image") or ""))
+    return word is not None and ROLES.get(word.part) == "redis"
