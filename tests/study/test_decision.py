@@ -10,7 +10,8 @@ from sim.results.bill import MonthlyCost
 from sim.schema.stack import Stack
 from sim.study.ask import Ask
 from sim.study.causes import Alteration, wished
-from sim.study.decision import decision, decision_text
+from sim.study.decision import decision, decision_tables, decision_text
+from sim.study.decision.advice import verdict
 from sim.study.decision.decision import AS_ASSUMED, WORLDS, Prospect, Prospects, setups
 from sim.study.decision.money import monthly
 from sim.study.decision.sensitivity import scaled
@@ -57,8 +58,8 @@ def test_drawn_years_have_the_mean_and_a_range_around_it():
 def test_worlds_are_compared_on_the_same_seeds():
     """The second seed, of which the other worlds have no runs, is the worse one."""
     slow = {"people half as fast": (1.5,), "people twice as fast": (0.5,)}
-    said = decision_text.verdict(decided(outcome("as it is", (1.0, 3.0), 100.0, slow)), FREE)
-    heads, row = decision_text.worlds(said)
+    said = verdict(decided(outcome("as it is", (1.0, 3.0), 100.0, slow)), FREE)
+    heads, row = decision_tables.worlds(said)
     hours = dict(zip(heads, row, strict=True))
     assert hours["as assumed"] == "4 h"
     assert hours["people twice as fast"] == "2 h"
@@ -101,7 +102,7 @@ FREE = Terms(work_hour=0.0)
 def test_most_of_it_for_no_money_is_enough_where_nobody_prices_an_hour():
     choice = choose(weigh(SHOP, FREE), FREE)
     assert (choice.name, choice.orchestrator, choice.matters) == ("a restart policy", False, True)
-    said = decision_text.verdict(SHOP, FREE)
+    said = verdict(SHOP, FREE)
     assert decision_text.sentence(said) == (
         "You do not need an orchestrator unless an hour down costs you some $9,500 or more: 4 h 24 "
         "min down a year as it is, a restart policy leaves 24 min for $0.00 more a month."
@@ -115,7 +116,7 @@ def test_what_the_answer_makes_worse_is_said():
     samples = tuple(harms._replace(jobs_never_done=1000.0) for harms in crash.samples)
     worlds = dict.fromkeys(WORLDS, (crash._replace(samples=samples),))
     outcomes = [SHOP.outcomes[0], loses._replace(worlds=worlds), SHOP.outcomes[2]]
-    said = decision_text.sentence(decision_text.verdict(decided(*outcomes), FREE))
+    said = decision_text.sentence(verdict(decided(*outcomes), FREE))
     assert said.endswith(
         "a restart policy leaves 24 min for $0.00 more a month; "
         "but 4,000 jobs a year are never done, 0 as it is."
@@ -131,7 +132,7 @@ def test_where_an_hour_down_costs_enough_kubernetes_pays():
     below, above = FREE._replace(down_hour=9_000.0), FREE._replace(down_hour=10_000.0)
     assert choose(weigh(SHOP, below), below).name == "a restart policy"
     assert choose(weigh(SHOP, above), above).name == "Kubernetes"
-    said = decision_text.verdict(SHOP, above)
+    said = verdict(SHOP, above)
     first = "Kubernetes pays unless incidents come half as often: "
     assert decision_text.sentence(said).startswith(first)
     assert rival(weigh(SHOP, FREE), FREE).outcome.setup.name == "a restart policy"
@@ -142,7 +143,7 @@ def test_what_changes_the_answer_is_named():
     says = [hinge.says for hinge in hinges(SHOP, near)]
     assert says == ["incidents come twice as often", "an hour down costs $17,800"]
     assert "It hangs on: if incidents come twice as often: Kubernetes" in decision_text.sureness(
-        decision_text.verdict(SHOP, near)
+        verdict(SHOP, near)
     )
     heavy = "requests twice as heavy"
     worse = decided(
@@ -171,8 +172,8 @@ def test_lost_sales_count_at_every_price_of_an_hour_down():
     first, second = by_price(weigh(SHOP, FREE), sale=1.0)
     assert first.money == pytest.approx(100.0 + 400.0 / 12.0)
     assert second.price == pytest.approx((12 * 300 - 380.0) / 0.38)
-    said = decision_text.verdict(SHOP, FREE._replace(sale=1.0))
-    assert decision_text.prices(said)[1] == ("nothing", "a restart policy", "24 min", "$133.33")
+    said = verdict(SHOP, FREE._replace(sale=1.0))
+    assert decision_tables.prices(said)[1] == ("nothing", "a restart policy", "24 min", "$133.33")
 
 
 def test_the_work_to_get_there_and_after_an_incident_is_paid():
@@ -191,7 +192,7 @@ def test_the_work_to_get_there_and_after_an_incident_is_paid():
 def test_it_names_the_reader_s_own_rates():
     kinds = len(SHOP.rates.kinds)
     for file, says in (("", "ours"), ("mine.yaml", "mine.yaml")):
-        said = decision_text.verdict(SHOP._replace(rates_file=file), FREE)
+        said = verdict(SHOP._replace(rates_file=file), FREE)
         assert f"(now {kinds} kinds, {says})" in decision_text.PAGE.text(said)
 
 
@@ -199,7 +200,7 @@ def test_where_nothing_is_saved_it_does_not_matter():
     calm = decided(
         outcome("as it is", (0.01, 0.01), 100.0), outcome("Kubernetes", (0.0, 0.0), 400.0)
     )
-    said = decision_text.verdict(calm, FREE)
+    said = verdict(calm, FREE)
     assert decision_text.sentence(said).startswith("It does not matter: ")
     assert said.sure == 1.0
 
@@ -218,21 +219,23 @@ def test_where_seeds_disagree_not_enough_is_known():
 
 def test_who_is_called_is_asked_where_the_stack_does_not_say():
     line = "stack.operator: who is called, how fast (not told: everything at once)"
-    assert line in decision_text.unknown(decision_text.verdict(SHOP, FREE))
-    told = SHOP._replace(stack=load_stack("sspp"))
-    assert line not in decision_text.unknown(decision_text.verdict(told, FREE))
+    assert line in decision_text.unknown(verdict(SHOP, FREE))
+    assert "--traffic LOG: who really comes" in decision_text.unknown(verdict(SHOP, FREE))
+    told = SHOP._replace(stack=load_stack("sspp"), ask=Ask("", traffic="access.log"))
+    assert not any("--traffic" in each for each in decision_text.unknown(verdict(told, FREE)))
+    assert line not in decision_text.unknown(verdict(told, FREE))
 
 
 def test_each_figure_has_its_range():
     """Four crashes a year of 1 or 1.2 hours; half and double of that where they come so often."""
-    said = decision_text.verdict(SHOP, FREE)
-    heads, now, *_ = decision_text.spread(said)
+    said = verdict(SHOP, FREE)
+    heads, now, *_ = decision_tables.spread(said)
     lost = dict(zip(heads, now, strict=True))["lost requests"]
     assert lost == "1,000 .. 8,800"  # of one to eight crashes
-    assert decision_text.supposed(said)[1] == ("as it is", "2 h 12 min .. 8 h 48 min", "$100.00")
-    paid = decision_text.verdict(SHOP, Terms(work_hour=0.0, down_hour=120.0))
+    assert decision_tables.supposed(said)[1] == ("as it is", "2 h 12 min .. 8 h 48 min", "$100.00")
+    paid = verdict(SHOP, Terms(work_hour=0.0, down_hour=120.0))
     # 100 a month, and 4.4 hours of 120 a year: half or double of the rate, or of the price
-    assert decision_text.supposed(paid)[1][2] == "$122.00 .. $188.00"
+    assert decision_tables.supposed(paid)[1][2] == "$122.00 .. $188.00"
     record = decision_text.record(paid)["setups"][0]
     assert record["assumptions"]["usd_month"] == pytest.approx([122.0, 188.0])
 
@@ -250,15 +253,18 @@ def test_where_assumptions_decide_not_enough_is_known():
         simple("as it is", 300.0, hours), simple("a restart policy", 119.98, hours),
         simple("Kubernetes", 0.0),
     )  # fmt: skip
-    said = decision_text.verdict(torn, Terms(work_hour=10.0))
+    said = verdict(torn, Terms(work_hour=10.0))
     assert (said.choice.name, said.sure, said.turned) == ("Kubernetes", 1.0, 4 / 14)
     assert decision_text.sentence(said) == (
         "Not enough is known: Kubernetes is $0.08 a month cheaper than a restart policy (0 s and "
         "12 h down a year, 12 h as it is), and 4 assumptions that only you can settle turn that, "
         "such as if incidents come half as often or the upkeep of a set-up is twice as much."
     )
+    page = decision_text.PAGE.text(said)
+    assert "The seeds are not in doubt, 100 % of redraws of the 1 incidents" not in page  # of one
+    assert "* the least money." in page
     clear = decided(*torn.outcomes[:2], simple("Kubernetes", 40.0))
-    said = decision_text.verdict(clear, Terms(work_hour=10.0))
+    said = verdict(clear, Terms(work_hour=10.0))
     assert said.turned <= 0.25
     assert decision_text.sentence(said).startswith("You do not need an orchestrator")
 
@@ -284,7 +290,7 @@ def test_where_planned_work_is_frequent_enough_it_pays():
     shop = decided(simple("as it is", 100.0, slow), simple("Kubernetes", 400.0, fast))
     terms = Terms(work_hour=100.0, upkeep=0.0, migration=0.0)
     assert break_even(shop, terms)[-1].value == pytest.approx(3.0)
-    assert "3.0 times as often" in decision_text.PAGE.text(decision_text.verdict(shop, terms))
+    assert "3.0 times as often" in decision_text.PAGE.text(verdict(shop, terms))
 
 
 # ---- with runs ----
@@ -341,7 +347,7 @@ def test_a_restart_policy_is_what_a_crash_asks_for(two, tmp_path):
     fast = expected(done.outcomes[0].worlds["people twice as fast"])
     first = expected(done.outcomes[0].worlds["as assumed"], which=[0])
     assert fast.down_h < first.down_h
-    said = decision_text.verdict(done, Terms(50.0))
+    said = verdict(done, Terms(50.0))
     assert decision_text.sentence(said).startswith("You do not need an orchestrator")
     parts = decision_text.PAGE.parts(said, more=True)
     assert set(parts) == decision_text.PAGE.files
@@ -405,7 +411,7 @@ def test_an_interrupted_decision_says_nothing_and_goes_on_from_its_store(two, tm
             return run(batch, **place)
 
         done = decision.measure(runs, kept)
-        return decision_text.PAGE.text(decision_text.verdict(done, Terms(50.0)))
+        return decision_text.PAGE.text(verdict(done, Terms(50.0)))
 
     with pytest.raises(KeyboardInterrupt):
         page(interrupted(3), store=tmp_path)
@@ -438,8 +444,8 @@ def test_a_set_up_that_changes_nothing_here_is_the_same_row(tmp_path):
     names = [way.name for way, _ in runs.setups]
     assert not {"a restart policy", "managed queue, too"} & {*names}
     assert not runs.left_out
-    said = decision_text.verdict(SHOP._replace(same=runs.same), FREE)
-    assert decision_text.table(said)[1][0] == "as it is (a restart policy: no change)"
+    said = verdict(SHOP._replace(same=runs.same), FREE)
+    assert decision_tables.table(said)[1][0] == "as it is (a restart policy: no change)"
     assert decision_text.record(said)["setups"][0]["same"] == ["a restart policy"]
 
 

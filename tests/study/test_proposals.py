@@ -57,7 +57,7 @@ def proposed(universe, most=120):
     return found
 
 
-@pytest.mark.parametrize("universe", range(3))
+@pytest.mark.parametrize("universe", range(2))
 def test_of_a_third_of_the_space_it_proposes_the_grid_s_optimum(universe):
     pytest.importorskip("optuna", "5.0")
     holding = [point for point in grid(POOLS) if lacking(point, universe) <= 0.0]
@@ -85,6 +85,9 @@ def test_the_race_is_that_of_the_proposed():
     assert len(ladder.contest.candidates) == 6
     winner = ladder.contest.candidates[ladder.winner.place]
     assert winner.settings["stack.services.api.restart"] == "always"
+    order = list(grid(SPACE))
+    ours = [(each.usd, order.index(each.settings)) for each in ladder.contest.candidates]
+    assert ours == sorted(ours)  # of one price as the knobs turn
     said = cheapest_text.PAGE.text(ladder)
     assert "6 of 8 set-ups were proposed by an optimiser" in said
     assert cheapest_text.record(ladder)["proposed"] == 6

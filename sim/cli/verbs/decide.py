@@ -39,8 +39,9 @@ def decide(
     from sim.cli.console import spoken  # noqa: PLC0415
     from sim.cli.studies import at_least_0, reported  # noqa: PLC0415
     from sim.study.ask import Ask  # noqa: PLC0415
+    from sim.study.decision.advice import verdict  # noqa: PLC0415
     from sim.study.decision.decision import measure, prepare  # noqa: PLC0415
-    from sim.study.decision.decision_text import PAGE, verdict  # noqa: PLC0415
+    from sim.study.decision.decision_text import PAGE  # noqa: PLC0415
     from sim.study.decision.worth import Terms  # noqa: PLC0415
     from sim.study.quarter.rates import RATES, load_rates  # noqa: PLC0415
 

@@ -200,9 +200,16 @@ def _proposed(contest: Contest, run: BatchRunner) -> Contest:
         done = iter(_runs(contest, [(entry, seed) for entry in able], run))
         return [None if entry is None else _tried(contest, entry, next(done)) for entry in entries]
 
-    found = propose(contest.spaces, contest.propose, seed, trial)
+    proposed = propose(contest.spaces, contest.propose, seed, trial)
+    found = sorted(proposed, key=lambda each: _place(contest, each[0]))  # as the knobs turn
     usd = [float("inf") if tried is None else tried.usd for _, tried in found]
     return _entered(contest, [point for point, _ in found], usd)
+
+
+def _place(contest: Contest, point: Proposal) -> tuple[int, ...]:
+    dials = contest.spaces[point.platform]
+    values = (dial.values.index(point.settings[dial.path]) for dial in dials)
+    return (list(contest.spaces).index(point.platform), *values)
 
 
 def _tried(contest: Contest, candidate: Candidate, done: Sequence[Replication]) -> Tried:

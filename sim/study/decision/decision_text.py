@@ -4,45 +4,41 @@ Kubernetes begins to pay, what only the reader knows. As Markdown, HTML, JSON an
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from html import escape
 from io import BytesIO
 from itertools import chain, repeat
 from textwrap import wrap
-from typing import Any, NamedTuple
+from typing import Any
 
 from sim.report.plots import drawable
 from sim.report.study_page import StudyPage
 from sim.report.text import words
 from sim.report.text.columns import WIDTH, Cells, aligned, markdown_table, numeric
 from sim.schema.operator import Operator
-from sim.study.decision.decision import FEW, Prospects, followed
+from sim.study.decision.advice import Advice, is_torn
+from sim.study.decision.decision import FEW, followed
+from sim.study.decision.decision_tables import (
+    dollars,
+    hours,
+    ladder,
+    prices,
+    spread,
+    supposed,
+    table,
+    worlds,
+)
 from sim.study.decision.worth import (
     DEPLOYS,
-    HANGS,
     PAID_OFF,
     SURE,
     BreakEven,
-    Choice,
     Hinge,
-    Improvement,
-    Ranges,
-    Terms,
-    Threshold,
     Weighed,
-    break_even,
-    by_price,
-    choose,
-    confidence,
     harmed,
-    hinges,
     other_side,
-    ranges_of,
     rival,
     seeds,
-    steps,
-    turned,
-    weigh,
 )
 
 STYLE = (
@@ -57,44 +53,17 @@ STYLE = (
 )
 
 
-class Advice(NamedTuple):
-    """All that the page says, computed once."""
-
-    decision: Prospects
-    terms: Terms
-    weighed: list[Weighed]
-    choice: Choice
-    sure: float
-    hinges: list[Hinge]
-    break_even: list[BreakEven]
-    thresholds: list[Threshold]
-    steps: list[Improvement]
-    ranges: list[Ranges]  # of each set-up
-    turned: float  # of the assumptions that were tried: they say otherwise of the need
-
-
-def verdict(decision: Prospects, terms: Terms) -> Advice:
-    weighed = weigh(decision, terms)
-    years = [ranges_of(outcome, terms, decision.seed) for outcome in decision.outcomes]
-    found = hinges(decision, terms)
-    return Advice(
-        decision, terms, weighed, choose(weighed, terms), confidence(decision, terms), found,
-        break_even(decision, terms), by_price(weighed, terms.sale), steps(weighed), years,
-        turned(decision, terms, found),
-    )  # fmt: skip
-
-
 # ---- sentences ----
 def sentence(advice: Advice) -> str:
     """The verdict."""
     now, best = advice.weighed[0], _best(advice)
-    down = f"{_hours(now.year.down_h)} down a year as it is"
+    down = f"{hours(now.year.down_h)} down a year as it is"
     if advice.sure < SURE:
         return (
             f"Not enough is known: with other seeds the answer changes ({down}, "
-            f"{_hours(best.year.down_h)} with {best.outcome.setup.name}); ask for more (--reps)."
+            f"{hours(best.year.down_h)} with {best.outcome.setup.name}); ask for more (--reps)."
         )
-    if advice.choice.matters and advice.turned > HANGS:
+    if is_torn(advice):
         return _torn(advice, best)
     if not advice.choice.matters:
         return f"It does not matter: {down}, and no set-up saves more than minutes of it."
@@ -102,7 +71,7 @@ def sentence(advice: Advice) -> str:
     if best is now:
         before = " before" if unless else ""
         return f"Leave it as it is{unless}: {down}, and nothing that was tried pays{before}."
-    found = f"{best.outcome.setup.name} leaves {_hours(best.year.down_h)}"
+    found = f"{best.outcome.setup.name} leaves {hours(best.year.down_h)}"
     saved = f"{down}, {found} for {_more(best, now)} a month{_but(best, now)}"
     if advice.choice.orchestrator:
         return f"{best.outcome.setup.name} pays{_turned(advice)}: {saved}."
@@ -114,12 +83,12 @@ def _torn(advice: Advice, best: Weighed) -> str:
     other, now = other_side(advice.weighed, advice.choice), advice.weighed[0]
     turns = [h for h in advice.hinges if h.choice.orchestrator != advice.choice.orchestrator]
     whether = " or ".join(_clause(hinge) for hinge in turns[:2])
-    as_it_is = f", {_hours(now.year.down_h)} as it is" if now not in (best, other) else ""
+    as_it_is = f", {hours(now.year.down_h)} as it is" if now not in (best, other) else ""
     return (
         f"Not enough is known: {best.outcome.setup.name} is "
         f"{words.money(other.money.total - best.money.total)} a month cheaper than "
-        f"{other.outcome.setup.name} ({_hours(best.year.down_h)} and "
-        f"{_hours(other.year.down_h)} down a year{as_it_is}), and {len(turns)} assumptions that "
+        f"{other.outcome.setup.name} ({hours(best.year.down_h)} and "
+        f"{hours(other.year.down_h)} down a year{as_it_is}), and {len(turns)} assumptions that "
         f"only you can settle turn that, such as if {whether}."
     )
 
@@ -140,7 +109,7 @@ def _unless(advice: Advice) -> str:
     if advice.terms.priced:
         return ""
     prices = [each.price for each in advice.thresholds if each.weighed.outcome.setup.orchestrator]
-    return f" unless an hour down costs you some {_dollars(prices[0])} or more" if prices else ""
+    return f" unless an hour down costs you some {dollars(prices[0])} or more" if prices else ""
 
 
 def _turned(advice: Advice) -> str:
@@ -158,13 +127,8 @@ def _clause(hinge: Hinge) -> str:
     return says
 
 
-def _dollars(price: float) -> str:
-    """Two digits of it: more is not known."""
-    return f"${float(f'{price:.2g}'):,.0f}"
-
-
 def _about(price: float) -> str:
-    return _dollars(price) if price >= 100.0 else words.money(price)
+    return dollars(price) if price >= 100.0 else words.money(price)
 
 
 def _best(advice: Advice) -> Weighed:
@@ -183,6 +147,11 @@ def sureness(advice: Advice) -> str:
         f"Confidence: the same answer in {advice.sure * 100:.0f} % of redraws of its {size} "
         "incidents of each kind."
     )
+    if is_torn(advice):
+        first = (
+            f"The seeds are not in doubt, {advice.sure * 100:.0f} % of redraws of the {size} "
+            "incidents of each kind say the same; the assumptions are."
+        )
     if size == 1:
         first = "Confidence: unknown from one incident of each kind (--reps)."
     if not advice.hinges:
@@ -203,11 +172,7 @@ def paying(advice: Advice) -> list[str]:
     lines = []
     for each in advice.break_even:
         if each.says == DEPLOYS:
-            lines.append(
-                f"However often {DEPLOYS}, it does not pay by that against {other}."
-                if each.value is None
-                else f"It pays against {other} where {DEPLOYS} {each.value:,.1f} times as often."
-            )
+            lines.append(_by_deploys(each, other))
             continue
         if each.value is None:
             lines.append(f"It never pays by what {each.says}: it saves none against {other}.")
@@ -223,6 +188,14 @@ def paying(advice: Advice) -> list[str]:
     return lines
 
 
+def _by_deploys(each: BreakEven, other: str) -> str:
+    if each.value is None:
+        return f"However often {DEPLOYS}, it does not pay by that against {other}."
+    known = each.low is not None and each.high is not None
+    span = f" ({each.low:,.1f} .. {each.high:,.1f} over seeds)" if known else ""
+    return f"It pays against {other} where {DEPLOYS} {each.value:,.1f} times as often{span}."
+
+
 def unknown(advice: Advice) -> list[str]:
     """What only the reader knows, by the option that says it."""
     lines = []
@@ -234,117 +207,11 @@ def unknown(advice: Advice) -> list[str]:
     lines.append(f"--set stack.prices.work_hour=USD: what an hour of work costs (now {hour})")
     kinds, file = len(advice.decision.rates.kinds), advice.decision.rates_file or "ours"
     lines.append(f"--rates FILE: how often what happens (now {kinds} kinds, {file})")
-    lines.append("--traffic LOG: who really comes")
+    if advice.decision.ask is None or advice.decision.ask.traffic is None:
+        lines.append("--traffic LOG: who really comes")
     if advice.decision.stack.operator == Operator():
         lines.append("stack.operator: who is called, how fast (not told: everything at once)")
     return lines
-
-
-# ---- tables ----
-def table(advice: Advice) -> Cells:
-    heads = (
-        "set-up", "down a year", "in 9 of 10 years", "lost requests", "jobs never done",
-        "work by day", "by night", "money a month", "to set it up",
-    )  # fmt: skip
-    rows: list[Sequence[str]] = [heads]
-    for each, years in zip(advice.weighed, advice.ranges, strict=True):
-        low, high = years.harms["down_h"]
-        mark = " *" if each.outcome.setup.name == advice.choice.name else ""
-        rows.append((
-            _with_its_like(advice, each.outcome.setup.name) + mark,
-            _hours(each.year.down_h),
-            f"{_hours(low)} .. {_hours(high)}",
-            words.count(round(each.year.failed)),
-            words.count(round(each.year.jobs_never_done)),
-            f"{each.year.day_h + each.year.follow_up_h:.1f} h",
-            f"{each.year.night_h:.1f} h",
-            words.money(each.money.total),
-            _hours(each.outcome.setup.work / 3600.0),
-        ))  # fmt: skip
-    return rows
-
-
-SPANS = (  # heading, name in Harms, words
-    ("lost requests", "failed", lambda value: words.count(round(value))),
-    ("jobs never done", "jobs_never_done", lambda value: words.count(round(value))),
-    ("work in incidents", "day_h", lambda value: f"{value:.0f}"),
-    ("by night", "night_h", lambda value: f"{value:.1f}"),
-    ("after them, h", "follow_up_h", lambda value: f"{value:.0f}"),
-)  # fmt: skip
-
-
-def spread(advice: Advice) -> Cells:
-    """What 9 of 10 drawn years have, of what the first table has means of."""
-    rows: list[Sequence[str]] = [
-        ("in 9 of 10 years", *(head for head, _, _ in SPANS), "money a month")
-    ]
-    for each, spans in zip(advice.weighed, advice.ranges, strict=True):
-        cells = [_span(spans.harms[name], said) for _, name, said in SPANS]
-        rows.append((each.outcome.setup.name, *cells, _span(spans.money, words.money)))
-    return rows
-
-
-def supposed(advice: Advice) -> Cells:
-    """The least and the most that one other assumption makes of a set-up."""
-    rows: list[Sequence[str]] = [("with one assumption changed", "down a year", "money a month")]
-    for each, spans in zip(advice.weighed, advice.ranges, strict=True):
-        down = _span(spans.down_assumed, _hours)
-        rows.append((each.outcome.setup.name, down, _span(spans.money_assumed, words.money)))
-    return rows
-
-
-def _span(bounds: tuple[float, float], said: Callable[[float], str]) -> str:
-    low, high = map(said, bounds)
-    return low if low == high else f"{low} .. {high}"
-
-
-def _with_its_like(advice: Advice, name: str) -> str:
-    """A set-up, and which others it is already, so that they were not run."""
-    others = advice.decision.same.get(name)
-    return f"{name} ({'; '.join(others)}: no change)" if others else name
-
-
-def prices(advice: Advice) -> Cells:
-    """What costs least at which price of an hour down."""
-    rows: list[Sequence[str]] = [
-        ("an hour down costs you", "least money", "down a year", "a month")
-    ]
-    for price, each, money in advice.thresholds:
-        least = f"{_dollars(price)} or more" if price else "nothing"
-        name, down = each.outcome.setup.name, _hours(each.year.down_h)
-        rows.append((least, name, down, words.money(money)))
-    return rows
-
-
-def ladder(advice: Advice) -> Cells:
-    """From where you stand: what takes away how much downtime, by money and by work."""
-    heads = ("from as it is to", "saves a year", "for each $ a month", "for each hour of work")
-    rows: list[Sequence[str]] = [heads]
-    for step in advice.steps:
-        money, work = step.per_dollar, step.per_work_hour
-        rows.append((
-            step.weighed.outcome.setup.name,
-            _hours(step.saved_h),
-            "costs no more" if money is None else _hours(money),
-            "no work" if work is None else _hours(work),
-        ))  # fmt: skip
-    return rows
-
-
-def worlds(advice: Advice) -> Cells:
-    """Hours down a year in each world, all of the same seeds."""
-    names = list(advice.decision.outcomes[0].worlds)
-    rows: list[Sequence[str]] = [("down a year if", *names)]
-    terms = (advice.terms._replace(world=name) for name in names)
-    columns = [weigh(advice.decision, varied, range(FEW)) for varied in terms]
-    for number, each in enumerate(advice.weighed):
-        cells = [_hours(column[number].year.down_h) for column in columns]
-        rows.append((each.outcome.setup.name, *cells))
-    return rows
-
-
-def _hours(hours: float) -> str:
-    return words.duration(hours * 3600.0)
 
 
 # ---- pages ----
@@ -360,7 +227,8 @@ def _blocks(advice: Advice) -> Iterator[Block]:
         f"after them ({each_h:g} h each for the post-mortem and its repairs: "
         f"{now.follow_up_h:.0f} h as it is) and in planned work; to set it up: once. "
         "Money: servers, control plane, balancer, volumes, upkeep, those hours, setting up over "
-        f"{PAID_OFF:.0f} months, and what is lost as far as told. * the answer."
+        f"{PAID_OFF:.0f} months, and what is lost as far as told. * "
+        f"{'the answer' if advice.sure >= SURE and not is_torn(advice) else 'the least money'}."
     )
     yield spread(advice)
     yield (
@@ -381,6 +249,8 @@ def _blocks(advice: Advice) -> Iterator[Block]:
         yield f"All columns are of {first} alone, to be compared; the first table is of all {size}."
     yield supposed(advice)
     yield "Each chosen number at half and at double, and each of the worlds above, one at a time."
+    yield "## What each set-up is"
+    yield from (f"{w.outcome.setup.name}: {w.outcome.setup.says}." for w in advice.weighed)
     yield "## What only you know"
     yield from unknown(advice)
     for line in advice.decision.left_out:

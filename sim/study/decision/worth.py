@@ -10,7 +10,8 @@ of the assumptions that were tried say otherwise of the need.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from sim.dataplane import draws
@@ -299,29 +300,34 @@ def break_even(decision: Prospects, terms: Terms) -> list[BreakEven]:
         less = getattr(second.year, harm) - getattr(first.year, harm)
         return max(0.0, dearer / less) if less > 0.0 else None
 
-    prices = []
-    for says, harm in (("an hour down costs", "down_h"), ("a lost request costs", "failed")):
-        each = [price([k], harm) for k in range(size)]
-        known = [value for value in each if value is not None]
-        low = high = None
-        if len(known) == len(each) > 1:
-            low, high = bounds(known)
-            low = max(0.0, low)
-        prices.append(BreakEven(says, price((), harm), low, high))
-    return [*prices, _deploys(terms, ours, without)]
+    def deploys(which: Sequence[int]) -> float | None:
+        """How many times as often planned work comes where both cost the same (it is linear)."""
+
+        def dearer(planned: float) -> float:
+            varied = terms._replace(planned=planned)
+            first, second = (weigh_one(each.outcome, varied, which) for each in (ours, without))
+            return first.money.total - second.money.total
+
+        never, now = dearer(0.0), dearer(1.0)
+        return max(0.0, never / (never - now)) if now < never else None
+
+    return [
+        _over_seeds("an hour down costs", partial(price, harm="down_h"), size),
+        _over_seeds("a lost request costs", partial(price, harm="failed"), size),
+        _over_seeds(DEPLOYS, deploys, size),
+    ]
 
 
-def _deploys(terms: Terms, ours: Weighed, without: Weighed) -> BreakEven:
-    """How many times as often planned work comes where both cost the same (money is linear)."""
-
-    def dearer(planned: float) -> float:
-        varied = terms._replace(planned=planned)
-        first, second = (weigh_one(each.outcome, varied) for each in (ours, without))
-        return first.money.total - second.money.total
-
-    never, now = dearer(0.0), dearer(1.0)
-    times = max(0.0, never / (never - now)) if now < never else None
-    return BreakEven(DEPLOYS, times, None, None)
+def _over_seeds(
+    says: str, value: Callable[[Sequence[int]], float | None], size: int
+) -> BreakEven:  # fmt: skip
+    """With its range, where each seed has one."""
+    each = [value([k]) for k in range(size)]
+    known = [one for one in each if one is not None]
+    if len(known) < len(each) or len(each) < 2:
+        return BreakEven(says, value(()), None, None)
+    low, high = bounds(known)
+    return BreakEven(says, value(()), max(0.0, low), high)
 
 
 class Improvement(NamedTuple):
