@@ -167,3 +167,11 @@ def test_an_issue_reads_as_one_line() -> None:
     assert str(Issue(field="platform", found="'x'")) == "platform: found 'x'"
     assert str(InputError(issues=[issue, issue])) == f"{issue}\n{issue}"
     assert InputError("f", found="x").issues == (Issue("f", found="x"),)
+
+
+def test_where_the_nearest_is_named_a_long_list_is_cut() -> None:
+    names = ", ".join(f"name_{k}" for k in range(40))
+    said = str(Issue(field="--set", found="'nam'", expected=f"one of {names}", nearest="name_7"))
+    assert said.endswith(", ...; did you mean name_7?")
+    assert len(said) < 130
+    assert str(Issue(found="'x'", expected=f"one of {names}")).endswith("name_39")
