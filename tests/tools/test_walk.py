@@ -5,7 +5,9 @@ from tools.walk import ROOT, commands
 
 def test_the_commands_of_the_plan():
     found = commands((ROOT / "docs" / "workshop" / "plan.md").read_text("utf-8"))
-    assert found[:2] == [f"python -m sim challenge 1 --{word} my.yaml" for word in ("start", "check")]
+    assert found[:2] == [
+        f"python -m sim challenge 1 --{word} my.yaml" for word in ("start", "check")
+    ]
     assert "python -m sim quiz sick_container" in found
 
 
