@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from textwrap import shorten
 from typing import Annotated, Any, Literal, NoReturn, TypeGuard
 
 import durationpy
@@ -32,6 +33,7 @@ from sim.schema import bounds
 from sim.schema.bounds import Bounds
 from sim.schema.characters import printable, strange
 
+LIST = 80  # letters of what is expected, where the nearest is named
 FROM_TEXT = {"from_text": True}  # validation context: numbers need their unit
 
 
@@ -51,7 +53,9 @@ class Issue:
         place = ":".join(str(part) for part in (self.file, self.line, self.column) if part)
         where = ": ".join(part for part in (place, self.field) if part)
         found = f"found {self.found}" if self.found else ""
-        expected = f"expected {self.expected}" if self.expected else ""
+        many = bool(self.nearest) and len(self.expected) > LIST  # the nearest is what is wanted
+        listed = shorten(self.expected, LIST, placeholder=" ...") if many else self.expected
+        expected = f"expected {listed}" if listed else ""
         nearest = f"did you mean {self.nearest}?" if self.nearest else ""
         what = "; ".join(part for part in (found, expected, nearest) if part)
         return printable(": ".join(part for part in (where, what) if part).replace("\n", " "))

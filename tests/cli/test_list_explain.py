@@ -55,6 +55,16 @@ def test_explain_a_platform_says_its_ten_choices(sim):
     assert "self healing: " in said.out
 
 
+def test_explain_a_platform_says_first_what_somebody_chose_in_100_columns(sim):
+    said = sim("explain", "kubernetes").out
+    _, _, constants = said.partition("`--set PATH=VALUE` changes one)\n")
+    sources = [line for line in constants.partition("\n\n")[0].split("\n") if "; " in line]
+    assert "chosen" in sources[0]
+    assert "chosen" not in sources[-1]
+    assert max(map(len, said.splitlines())) <= 100
+    assert "=" not in said.partition("scheduling: ")[2].partition("\n\n")[0]  # words, no Python
+
+
 def test_explain_a_constant_says_value_and_source(sim):
     fact = constants()[0]
     said = sim("explain", fact.name)

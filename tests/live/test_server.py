@@ -161,3 +161,26 @@ def test_a_class_on_the_wire(client):
         assert rows[0]["right"] == 1
         assert until(student, lambda frame: frame.get("answers"))["answers"] == [3]
     assert "Ada" in http.get(f"/results/class.csv?key={room.key}").text
+
+
+def test_a_class_of_thirty_and_one_who_was_cut_off(client):
+    room, http = client(code="abc")
+    with ExitStack() as stack:
+        sockets = [
+            stack.enter_context(http.websocket_connect(f"/live?code=abc&name=n{k}"))
+            for k in range(30)
+        ]
+        tokens = [until(each, lambda frame: "token" in frame)["token"] for each in sockets]
+        assert len(set(tokens)) == 30
+        for each in sockets:
+            each.send_text('{"do":"predict","choices":[3]}')
+        sockets[0].send_text('{"do":"act","event":{"operator_kill":{"service":"worker"}}}')
+        until(sockets[0], lambda frame: frame.get("deeds"))
+        until(sockets[1], lambda frame: frame.get("predicted"))
+        sockets[1].send_text('{"do":"go","to":60}')
+        assert not until(sockets[1], lambda frame: frame["t"] == 60)["deeds"]  # a seat of its own
+        sockets[7].close()
+        back = stack.enter_context(http.websocket_connect(f"/live?code=abc&token={tokens[7]}"))
+        frame = until(back, lambda frame: "token" in frame)
+        assert (frame["token"], frame["name"], frame["predicted"]) == (tokens[7], "n7", True)
+        assert [row["name"] for row in room.board()] == sorted(f"n{k}" for k in range(30))

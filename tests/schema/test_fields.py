@@ -179,3 +179,11 @@ def test_versions_are_equal_by_all_that_they_change() -> None:
     assert {one: "found"}[same] == "found"
     assert all(one != other for other in others)
     assert restarted.image == one
+
+
+def test_where_the_nearest_is_named_a_long_list_is_cut() -> None:
+    names = ", ".join(f"name_{k}" for k in range(40))
+    said = str(Issue(field="--set", found="'nam'", expected=f"one of {names}", nearest="name_7"))
+    assert said.endswith(", ...; did you mean name_7?")
+    assert len(said) < 130
+    assert str(Issue(found="'x'", expected=f"one of {names}")).endswith("name_39")

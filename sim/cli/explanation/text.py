@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from textwrap import fill, wrap
 from typing import Any
@@ -18,12 +18,16 @@ from sim.schema.traffic import Traffic
 from sim.study.article.article import ArticleRow
 
 WIDTH = 100
+MOST = 1e15  # a float of more digits is no whole number that somebody wrote
 
 
 def scenario(it: Scenario, stack: str) -> str:
     """The lesson, the events and the claims, then `stack`: the text of the stack's file, whose
     comments are its sources."""
-    return "\n".join([*_scenario(it), "", f"the stack, {it.stack}", "", stack.rstrip()]) + "\n"
+    return (
+        "\n".join([*_folded(_scenario(it)), "", f"the stack, {it.stack}", "", stack.rstrip()])
+        + "\n"
+    )
 
 
 def _scenario(scenario: Scenario) -> Iterator[str]:
@@ -100,9 +104,10 @@ def platform(
         lines.append(f"  {field.name.replace('_', ' ')}: {said}")
     lines += list(_layers(layers))
     for title, settings in constants.items():
+        first = sorted(settings, key=lambda one: not one.fact.source.startswith("chosen"))
         if settings:
-            lines += ["", title, *(f"  {line}" for one in settings for line in setting(one))]
-    return "\n".join(lines) + "\n"
+            lines += ["", title, *(f"  {line}" for one in first for line in setting(one))]
+    return "\n".join(_folded(lines)) + "\n"
 
 
 def _layers(layers: Sequence[Layer]) -> Iterator[str]:
@@ -167,7 +172,7 @@ def mechanism(fills: str, record: type, users: Sequence[str]) -> str:
         default = getattr(record, one.name, None) if known is None else known.value
         told = f"  --set PLATFORM.{fills}.{one.name}: {_plain(default)}"
         lines.append(f"{told} {known.unit}: {known.says}" if known is not None else told)
-    return "\n".join(lines) + "\n"
+    return "\n".join(_folded(lines)) + "\n"
 
 
 def _home(record: type) -> str:
@@ -207,7 +212,17 @@ def facts(those: Mapping[str, Sequence[Setting]]) -> str:
             here = "" if one.value == constant.value else f", {_plain(one.value)} there"
             first = f" (after --set {one.first})" if one.first else ""
             lines.append(f"    --set {one.path}=VALUE{first}{here}")
-    return "\n".join(lines) + "\n"
+    return "\n".join(_folded(lines)) + "\n"
+
+
+def _folded(lines: Iterable[str]) -> Iterator[str]:
+    """None wider than a terminal; what is folded is indented more than where it began."""
+    for line in (part for text in lines for part in text.split("\n")):
+        margin = " " * (len(line) - len(line.lstrip(" ")))
+        yield from wrap(
+            line.lstrip(" "), WIDTH, initial_indent=margin, subsequent_indent=f"{margin}    ",
+            break_long_words=False, break_on_hyphens=False,
+        ) or [""]  # fmt: skip
 
 
 def _choice(choice: Any) -> str:
@@ -231,12 +246,16 @@ def _mapping(data: dict[str, Any]) -> str:
 def _plain(value: Any) -> str:
     if isinstance(value, Fact):
         value = value.written
+    if is_dataclass(value):
+        return _choice(value)
     if isinstance(value, dict):
         if set(value) <= {"law", "mean", "cv"} and isinstance(value.get("mean"), int | float):
             return _law(value)
         return f"({_mapping(value)})"
     if isinstance(value, list | tuple):
         return f"[{', '.join(_plain(one) for one in value)}]"
+    if isinstance(value, float) and value.is_integer() and abs(value) < MOST:
+        return str(int(value))  # 104857600 rather than 1.04858e+08
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
