@@ -12,6 +12,7 @@ from sim.study.decision import cheapest, cheapest_text
 from sim.study.decision.cheapest import PriceLadder
 from sim.study.decision.knobs import Dial
 from sim.study.decision.race import Rule, Runner, Standing
+from sim.study.plan import plan
 from tests.study.runs import ALONE, interrupted
 
 RULE = Rule(chance=0.5, error=0.05, looks=(1, 4, 8), fresh=4)
@@ -32,6 +33,20 @@ def test_candidates_stand_in_order_of_cost():
     candidates = contest().candidates
     assert [c.usd for c in candidates] == sorted(c.usd for c in candidates)
     assert candidates[0].settings["stack.servers.machine.price_per_hour"] == 0.1
+
+
+@pytest.mark.parametrize(
+    ("now", "tried"),
+    [
+        ("no", ("no", "always")),
+        ("unless-stopped", ("unless-stopped", "always")),
+        ("always", ("always",)),
+    ],
+)
+def test_of_one_price_the_policy_that_a_file_has_stands_first(now, tried):
+    ask = Ask("container_crash", ["compose"], settings=(f"stack.services.api.restart={now}",))
+    dials = cheapest.usual(plan(ask).cases[0])
+    assert dials[-1] == Dial("stack.services.api.restart", tried)
 
 
 def test_it_is_never_worse_than_the_grid_and_runs_less():
@@ -87,7 +102,7 @@ def test_a_terminal_s_ladder_ends_with_the_winner_where_it_is_too_long(most, sho
     runners = (Runner(0, 1, 4, Standing.OUT), WINS, Runner(2, 1, 1, Standing.OUT))
     _, *rungs = cheapest_text.table(PriceLadder(contest(), runners, WINS, False), most)
     assert len(rungs) == shown
-    last = "dropped after 1 seeds" if shown == 3 else "holds, and on 4 of 4 fresh seeds"
+    last = "dropped after 1 seed" if shown == 3 else "holds, and on 4 of 4 fresh seeds"
     assert rungs[-1][-1] == last
 
 

@@ -2,8 +2,9 @@
 
 A candidate is a platform and a point of the knobs' space; it holds on a seed if every expectation
 holds there in every scenario. Cost is a formula, so that a dear one is never run; two of one price
-stand in the order of the knobs, of which the first values are the least. Nothing is left out
-because something like it failed, so that the answer is never worse than the grid's.
+stand in the order of the knobs, of which the first values are the least, or what the stack has.
+Nothing is left out because something like it failed, so that the answer is never worse than the
+grid's.
 
 Of a larger space than anybody walks through an optimiser may propose some (proposals.py). Their
 cost is then what the first seed says, where an autoscaler rents.
@@ -33,7 +34,6 @@ from sim.study.plan import Plan, plan
 
 REPLICAS = range(1, 5)  # tried where nobody says otherwise; chosen
 SERVERS = range(1, 5)
-RESTART = ("no", "always")
 NEVER, LEAST = 1e6, 1e-9  # beyond a bound: of a figure that is not there; of one that is at it
 
 
@@ -124,7 +124,8 @@ def usual(case: Case) -> tuple[Dial, ...]:
         word = "scaling.min" if scaled else "replicas"
         dials.append(Dial(f"stack.services.{entry}.{word}", REPLICAS))
         if case.choices.scheduling is None:
-            dials.append(Dial(f"stack.services.{entry}.restart", RESTART))
+            policies = dict.fromkeys((case.stack.services[entry].restart, "always"))
+            dials.append(Dial(f"stack.services.{entry}.restart", tuple(policies)))
     return tuple(dials)
 
 

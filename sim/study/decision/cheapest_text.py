@@ -99,7 +99,7 @@ def why(ladder: PriceLadder, runner: Runner) -> str:
     if winner is not None and runner.place == winner.place and runner.fresh:
         return f"holds, and on {runner.fresh[0]} of {runner.fresh[1]} fresh seeds"
     if runner.standing is Standing.OUT:
-        return f"dropped after {runner.runs} seeds"
+        return f"dropped after {words.plural(runner.runs, 'seed')}"
     if runner.standing is Standing.REFUTED and runner.fresh:
         return f"held, but on {runner.fresh[0]} of {runner.fresh[1]} fresh seeds only"
     if winner is not None and runner.place > winner.place:
