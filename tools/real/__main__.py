@@ -46,7 +46,9 @@ JUDGED: dict[str, dict[str, Figure]] = {
     "worker_stopped": {"lost": KEPT, "backlog": BACKLOG},
     "worker_killed": {"lost": LOST, "backlog": BACKLOG},
     "database_killed": {"failed": FAILED, "lost": LOST},
-    "connection_limit": {"connections": Figure("most connections (exact)"), "failed": FAILED},
+    "connection_limit": {  # one more, where a place is taken that the lock's holder has left
+        "connections": Figure("most connections", slack=0.05, least=1), "failed": FAILED,
+    },
 }  # fmt: skip
 
 

@@ -183,7 +183,8 @@ class Experiment:
             await boss.ask("BEGIN")
             await boss.ask("LOCK TABLE tally IN ACCESS EXCLUSIVE MODE")
             await asyncio.sleep(event.lock.lasts)
-            await boss.ask("COMMIT")  # and it stays: no place becomes free but those of users
+            await boss.ask("COMMIT")
+            boss.close()
         else:
             raise NotImplementedError(f"events of the kind {event.kind()} are not done here")
 

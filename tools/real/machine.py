@@ -26,7 +26,7 @@ from tools.real.wire import GONE, Postgres, Redis, Refused
 
 RESTART_S = 0.1  # what Docker waits before it starts again what ended (sim/constants/facts.py)
 READY_S = 30.0
-OWN_CONNECTIONS = 2  # who looks at the database, and who locks a table
+OWN_CONNECTIONS = 1  # who looks at the database
 
 
 class Missing(Exception):  # noqa: N818 - said to the user in one line
