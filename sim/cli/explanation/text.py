@@ -18,7 +18,6 @@ from sim.schema.traffic import Traffic
 from sim.study.article.article import ArticleRow
 
 WIDTH = 100
-MOST = 1e15  # a float of more digits is no whole number that somebody wrote
 
 
 def scenario(it: Scenario, stack: str) -> str:
@@ -254,9 +253,7 @@ def _plain(value: Any) -> str:
         return f"({_mapping(value)})"
     if isinstance(value, list | tuple):
         return f"[{', '.join(_plain(one) for one in value)}]"
-    if isinstance(value, float) and value.is_integer() and abs(value) < MOST:
-        return str(int(value))  # 104857600 rather than 1.04858e+08
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return words.plain(value) if isinstance(value, float) else str(value)
 
 
 def _law(value: dict[str, Any]) -> str:

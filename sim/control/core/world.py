@@ -407,6 +407,11 @@ class World:
         return draw(LAWS[law.law], law.mean, law.cv, u1, u2)
 
     # ---- telling ----
+    @property
+    def moment(self) -> tuple[float, int]:
+        """When, and in which state: who looks twice in one moment sees the same."""
+        return self.clock.now, self.edits
+
     def say(self, event: str, subject: str, text: str) -> None:
         """A line of the timeline; a user's own platform may say anything."""
         line = printable(text.replace("\n", " "))

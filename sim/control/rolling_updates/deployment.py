@@ -308,10 +308,10 @@ class Rollout:
 
     def look(self, rollouts: dict[str, Rollout]) -> None:
         """Something changed; is it complete?"""
-        seen = self.cluster.clock.now, self.cluster.edits
-        if self.seen == seen:
+        moment = self.cluster.moment
+        if self.seen == moment:
             return  # one of several changes at once, of which all were seen
-        self.seen = seen
+        self.seen = moment
         now, wanted = self.status(), self.cluster.desired[self.service]
         if is_progressing(self.best, now):
             self.progress_s = self.cluster.clock.now

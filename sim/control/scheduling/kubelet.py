@@ -135,7 +135,6 @@ class Kubelets:
             cluster.begin_anew(service, c.server)
         elif not found:
             home = volume.server.name
-
             cluster.trouble(Trouble(
                 "empty", service, f"{c.name} has no tables: the rows of {service} are on {home}",
                 f"constrain {service} to {home}, and deploy that",

@@ -100,9 +100,8 @@ def binpack_choice(loads: Sequence[Load], wanted: Resources, count: int) -> int 
 
 @dataclass(frozen=True)
 class ClientAgent(TaskAgent):
-    """How a client starts an allocation; nothing moves a host volume, and
-    its group is placed on no other client (job specification, `volume`; HostVolumeChecker in
-    scheduler/feasible.go)."""
+    """How a client starts an allocation; nothing moves a host volume, and its group is placed on no
+    other client (job specification, `volume`; HostVolumeChecker in scheduler/feasible.go)."""
 
     start_mean_s: float = constant(TASK_START)
     start_cv: float = constant(TASK_START_CV)

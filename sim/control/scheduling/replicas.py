@@ -128,7 +128,7 @@ class Keeper:
         self.kubelets = Kubelets(cluster, kubelet)
         self.sizes = {s: {v: cluster.desired[s]} for s, v in cluster.versions.items()}
         self.sized_for = dict(cluster.desired)  # the wanted number that sizes were made for
-        self.seen: dict[str, tuple[float, int]] = {}  # when, and in which state, it was compared
+        self.seen: dict[str, tuple[float, int]] = {}  # the moment when it was compared
         self.ending: set[int] = set()
         self.waiting_s: dict[int, float] = {}  # whose time to availability is being watched
 
@@ -173,10 +173,10 @@ class Keeper:
     # ---- what is wanted ----
     def sync(self, service: str) -> None:
         """Compare and correct, until nothing changes at once any more."""
-        seen = self.cluster.clock.now, self.cluster.edits
-        if self.seen.get(service) == seen:
+        moment = self.cluster.moment
+        if self.seen.get(service) == moment:
             return  # one of several changes at once, of which all were seen
-        self.seen[service] = seen
+        self.seen[service] = moment
         if self.cluster.service(service).role in STATEFUL:
             self.stateful(service)
         elif self.strategy is None:

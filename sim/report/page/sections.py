@@ -240,11 +240,9 @@ def mechanism(choice: Any) -> str:
 
 
 def _short(value: Any) -> str:
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
-        return str(int(value))  # 104857600 rather than 1.04858e+08
     if isinstance(value, tuple) and any(isinstance(part, tuple) for part in value):
         return f"one of {len(value)}"  # sizes of machines: a table of its own
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return words.plain(value) if isinstance(value, float) else str(value)
 
 
 def again(result: Measurements) -> Section:

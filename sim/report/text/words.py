@@ -10,6 +10,7 @@ from sim.results.intervals import EXTREMES, MEAN_95, kind
 
 # what makes a line of Markdown more than a line of a paragraph
 _BLOCK = re.compile(r"^(\s*\d*)(#|>|~~~|=+$|--+$|[-+*](?=\s)|(?<=\d)[.)](?=\s))")
+WHOLE = 1e15  # a float of more digits is no whole number that somebody wrote
 NOTHING = "-"  # a figure that does not exist: never recovered, nothing answered
 
 
@@ -83,6 +84,12 @@ def count(value: float | None) -> str:
     if float(value).is_integer():
         return f"{int(value):,}"
     return f"{value:,.1f}" if abs(value) < 100 else f"{value:,.0f}"
+
+
+def plain(value: float) -> str:
+    """As somebody wrote it: `104857600` rather than `1.04858e+08`."""
+    whole = value.is_integer() and abs(value) < WHOLE
+    return str(int(value)) if whole else f"{value:g}"
 
 
 def plural(number: float, word: str) -> str:
