@@ -31,6 +31,7 @@ from sim.dataplane.tables import (
     QueueGauge,
     Recording,
     ServiceGauge,
+    settled,
 )
 
 CPU_TOLERANCE = 1e-6  # relative: sums of millions of slices; and as many core seconds, absolute
@@ -91,7 +92,7 @@ def close(closed: Closed, recording: Recording, rows: int) -> Closed:
     """`closed` and what follows it of `recording` (without the rows of `closed`) up to the first
     row in which a request is open, at most `rows` of all: what has not begun is not over."""
     table = recording.requests[: max(0, rows - closed.rows)]
-    still_open = np.flatnonzero(_settled(table) != table[:, ARRIVED])
+    still_open = np.flatnonzero(settled(table) != table[:, ARRIVED])
     n = int(still_open[0]) if still_open.size else len(table)
     return Closed(
         closed.rows + n,
@@ -104,11 +105,6 @@ def close(closed: Closed, recording: Recording, rows: int) -> Closed:
 def _plus(totals: tuple[int, ...], table: NDArray[np.int64]) -> tuple[int, ...]:
     sums: list[int] = np.einsum("ij->j", table).tolist()  # a tenth of what table.sum takes
     return tuple(a + b for a, b in zip(totals, sums, strict=True))
-
-
-def _settled(table: NDArray[np.int64]) -> NDArray[np.int64]:
-    ended: NDArray[np.int64] = table[:, SUCCEEDED] + np.einsum("ij->i", table[:, FIRST_CAUSE:])
-    return ended
 
 
 def _requests(
@@ -133,7 +129,7 @@ def _requests(
         yield from _same("requests ended, sum of ways in", ended, gauge.succeeded + gauge.failed)
     answered = int(recording.latency.sum())
     yield from _same("latencies counted = requests succeeded", answered, totals[SUCCEEDED])
-    wrong = (_settled(table) > table[:, ARRIVED]) | (table[:, IN_SLO] > table[:, SUCCEEDED])
+    wrong = (settled(table) > table[:, ARRIVED]) | (table[:, IN_SLO] > table[:, SUCCEEDED])
     if table.min(initial=0) < 0:
         wrong |= (table < 0).any(axis=1)
     if wrong.any():

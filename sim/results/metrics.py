@@ -25,7 +25,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.dataplane.codes import LATENCY_GROWTH, LATENCY_MIN_S, JobLoss
-from sim.dataplane.tables import ARRIVED, DONE, ENQUEUED, FIRST_CAUSE, FIRST_LOSS, IN_SLO, SUCCEEDED
+from sim.dataplane.tables import (
+    ARRIVED,
+    DONE,
+    ENQUEUED,
+    FIRST_LOSS,
+    IN_SLO,
+    SUCCEEDED,
+    settled,
+)
 from sim.results.run import LostRows, Run
 
 ENOUGH = 20  # requests that a window must hold (DESIGN.md, section 5)
@@ -87,8 +95,7 @@ def _spread(
 
 def due(run: Run) -> NDArray[np.int64]:
     """Requests with an outcome, by the bucket of their arrival, shape (buckets,)."""
-    table = run.recording.requests
-    return np.asarray(table[:, SUCCEEDED] + np.einsum("ij->i", table[:, FIRST_CAUSE:]))
+    return settled(run.recording.requests)
 
 
 def down(run: Run) -> NDArray[np.bool_]:
