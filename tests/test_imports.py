@@ -98,6 +98,7 @@ MAY: dict[str, tuple[str, ...]] = {
         # what a month costs
         "sim.control.core.choices", "sim.control.scheduling.microvms",
         "sim.control.people.human",  # when it is night
+        "sim.control.load_balancing.haproxy", "sim.dataplane.codes",  # whose file is written
     ),
     # which means a platform has a field for is a matter of its mechanisms
     "sim.study.equal_means": ("sim.simulation", "sim.control", "sim.schema"),

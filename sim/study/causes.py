@@ -118,7 +118,7 @@ def wished(change: Alteration, case: Case) -> dict[str, Any]:
         spot: value
         for path, raw in change.set.items()
         for spot in expanded(case, path)
-        if (value := _number(raw, standing_at(case, spot), case.scenario)) is not MISSING
+        if (value := number(raw, standing_at(case, spot), case.scenario)) is not MISSING
     }
 
 
@@ -139,7 +139,7 @@ def standing_at(case: Case, path: str) -> Any:
     return value_at(getattr(case, root) if known else case.choices, steps)
 
 
-def _number(raw: Any, now: Any, scenario: Scenario) -> Any:
+def number(raw: Any, now: Any, scenario: Scenario) -> Any:
     """The value of a relative setting (`{plus: 1}`); any other as it is. MISSING: there is none."""
     if not isinstance(raw, dict) or len(raw) != 1:
         return raw

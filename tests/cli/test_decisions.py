@@ -71,7 +71,7 @@ def test_what_nobody_holds_is_status_1_and_what_somebody_holds_0(sim, calls, tmp
     few = (*CHEAPEST, "--over", "knobs.yaml", "--chance", "0.5")
     said = sim(*few, "--slo", "downtime_s<60", "--export", "apply")
     assert said.status == 0, said.err
-    assert "Kubernetes with stack.services.api.replicas=2" in said.out.splitlines()[0]
+    assert "Kubernetes with api.replicas=2" in said.out.splitlines()[0]
     assert "32 of 32 seeds" in said.out.splitlines()[0]
     assert (tmp_path / "reports/cheapest/kubernetes.yaml").is_file()
     said = sim(*few, "--slo", "downtime_s<2")

@@ -10,7 +10,7 @@ from sim.study.ask import Ask
 from sim.study.batch import Batch
 from sim.study.decision import cheapest, cheapest_text
 from sim.study.decision.cheapest import PriceLadder
-from sim.study.decision.knobs import Dial
+from sim.study.decision.knobs import Dial, usual
 from sim.study.decision.race import Rule, Runner, Standing
 from sim.study.plan import plan
 from tests.study.runs import ALONE, interrupted
@@ -45,8 +45,42 @@ def test_candidates_stand_in_order_of_cost():
 )
 def test_of_one_price_the_policy_that_a_file_has_stands_first(now, tried):
     ask = Ask("container_crash", ["compose"], settings=(f"stack.services.api.restart={now}",))
-    dials = cheapest.usual(plan(ask).cases[0])
-    assert dials[-1] == Dial("stack.services.api.restart", tried)
+    dials = {dial.path: dial.values for dial in usual(plan(ask).cases[0])}
+    assert dials["stack.services.api.restart"] == tried
+
+
+OWN = {  # of sspp, by platform
+    "compose": {
+        "api.replicas": (1, 2, 3, 4), "api.restart": ("no", "always"),
+        "compose.load_balancing": (None, "ha_proxy"), "api.database.pool": (10, 5, 20),
+        "postgres.pooler": (None, {"size": 40}),
+    },
+    "kubernetes": {
+        "servers.count": (1, 2, 3, 4), "api.scaling.min": (1, 2, 3, 4),
+        "api.scaling.cpu": (0.7, 0.5), "api.database.pool": (10, 5, 20),
+        "postgres.pooler": (None, {"size": 40}),
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("platform", OWN)
+def test_what_is_turned_where_nobody_says(platform):
+    """What stands there is always one of the values; what has a pooler gets none."""
+    found = usual(plan(Ask("container_crash", [platform])).cases[0])
+    assert {dial.name: tuple(dial.values) for dial in found} == OWN[platform]
+    there = ("stack.services.postgres.pooler={size: 30}", "stack.services.api.database.pool=5")
+    found = usual(plan(Ask("container_crash", [platform], settings=there)).cases[0])
+    left = {dial.name: tuple(dial.values) for dial in found}
+    assert "postgres.pooler" not in left
+    assert left["api.database.pool"] == (5, 10)
+
+
+def test_of_one_price_what_changes_least_stands_first():
+    """On one rented server nothing costs more, so that the set-up that is there is tried first."""
+    candidates = cheapest.prepare([CRASH], ["downtime_s<60"]).candidates
+    assert candidates[0].changed == {}
+    assert [len(each.changed) for each in candidates[:10]] == [0, *[1] * 8, 2]
+    assert candidates[0].settings["stack.services.api.replicas"] == 1
 
 
 def test_it_is_never_worse_than_the_grid_and_runs_less():
@@ -150,7 +184,7 @@ def written(platform, settings, tmp_path):
 def test_the_winner_as_a_compose_override(tmp_path):
     settings = {
         "stack.services.api.replicas": 2, "stack.services.api.restart": "always",
-        "stack.services.api.memory.limit": "512Mi", "stack.operator.monitoring": True,
+        "stack.services.api.memory.limit": "512Mi", "stack.operator.monitoring": False,
     }  # fmt: skip
     name, (override,), text = written("compose_hardened", settings, tmp_path)
     assert name == "compose.override.yaml"
@@ -158,7 +192,7 @@ def test_the_winner_as_a_compose_override(tmp_path):
     assert api["restart"] == "always"
     assert api["deploy"]["replicas"] == 2
     assert api["deploy"]["resources"]["limits"]["memory"] == "512M"
-    assert "not in this file: stack.operator.monitoring=True" in text
+    assert "not in this file: stack.operator.monitoring=False" in text
 
 
 def test_the_winner_as_kubernetes_patches(tmp_path):

@@ -36,7 +36,8 @@ def cheapest(
     slo
         METRIC<VALUE, e.g. 'availability>=99.9'; may be given several times.
     over
-        YAML file of knobs: PATH: LOW..HIGH or [A, B] [default: servers, replicas, restart policy].
+        YAML file of knobs: PATH: LOW..HIGH or [A, B] [default: servers, replicas, restart policy,
+        balancer, checks, pool, pooler: what platform and stack have].
     chance
         With which it shall hold on a seed.
     propose
@@ -44,7 +45,8 @@ def cheapest(
     platform
         Platforms to try, separated by commas, or `all` [default: the first scenario's own].
     export
-        apply: also the winner as a Compose override or Kubernetes patches.
+        apply: also the winner as a Compose override or Kubernetes patches, with files of HAProxy
+        and PgBouncer.
     out
         Folder for cheapest.md, cheapest.csv and cheapest.json.
     """

@@ -1,8 +1,8 @@
 """The cheapest set-up that holds: candidates in order of what they cost, raced (race.py).
 
 A candidate is a platform and a point of the knobs' space; it holds on a seed if every expectation
-holds there in every scenario. Cost is a formula, so that a dear one is never run; two of one price
-stand in the order of the knobs, of which the first values are the least, or what the stack has.
+holds there in every scenario. Cost is a formula, so that a dear one is never run; of one price what
+changes least of the set-up that is there stands first, then the order of the knobs.
 Nothing is left out because something like it failed, so that the answer is never worse than the
 grid's.
 
@@ -26,14 +26,13 @@ from sim.simulation.case import Case
 from sim.study.ask import Ask
 from sim.study.batch import Batch
 from sim.study.batch import Runner as BatchRunner
-from sim.study.decision.knobs import Dial, Settings, cases_at, check_size, grid
+from sim.study.causes import differs
+from sim.study.decision.knobs import Dial, Settings, cases_at, check_size, grid, usual
 from sim.study.decision.money import monthly
 from sim.study.decision.proposals import Proposal, Tried, optimiser, propose
 from sim.study.decision.race import Race, Rule, Runner
 from sim.study.plan import Plan, plan
 
-REPLICAS = range(1, 5)  # tried where nobody says otherwise; chosen
-SERVERS = range(1, 5)
 NEVER, LEAST = 1e6, 1e-9  # beyond a bound: of a figure that is not there; of one that is at it
 
 
@@ -42,6 +41,7 @@ class Candidate(NamedTuple):
 
     platform: str
     settings: Settings
+    changed: Settings  # those that say something else than what is there
     usd: float
     cases: tuple[Case, ...]
 
@@ -108,35 +108,19 @@ def _entered(contest: Contest, points: Sequence[Proposal], usd: Sequence[float] 
             impossible.append((*point, str(error.issues[0])))
     if not candidates:
         raise InputError(field="--over", found=impossible[0][2], expected="a point that can run")
-    candidates.sort(key=lambda candidate: candidate.usd)  # stable: else as the knobs turn
+    candidates.sort(
+        key=lambda each: (each.usd, len(each.changed))
+    )  # stable: else as the knobs turn
     return contest._replace(candidates=tuple(candidates), impossible=tuple(impossible))
-
-
-def usual(case: Case) -> tuple[Dial, ...]:
-    """What is turned where nobody says: replicas of who is asked by users, by an autoscaler's least
-    where there is one; servers where somebody schedules, the restart policy where nobody does."""
-    entry = next(iter(case.stack.playing("http")), None)
-    dials = []
-    if case.choices.scheduling is not None:
-        dials.append(Dial("stack.servers.count", SERVERS))
-    if entry is not None:
-        scaled = case.choices.autoscaling is not None and case.stack.services[entry].scaling
-        word = "scaling.min" if scaled else "replicas"
-        dials.append(Dial(f"stack.services.{entry}.{word}", REPLICAS))
-        if case.choices.scheduling is None:
-            policies = dict.fromkeys((case.stack.services[entry].restart, "always"))
-            dials.append(Dial(f"stack.services.{entry}.restart", tuple(policies)))
-    return tuple(dials)
 
 
 def _candidate(plans: Sequence[Plan], point: Proposal) -> Candidate:
     name, settings = point
-    cases = tuple(
-        case
-        for planned in plans
-        for case in cases_at(_alone(planned, name), settings, "--over")
-    )  # fmt: skip
-    return Candidate(name, settings, monthly(cases[0]).total, cases)
+    alone = [_alone(planned, name) for planned in plans]
+    cases = tuple(case for planned in alone for case in cases_at(planned, settings, "--over"))
+    now = alone[0].cases[0]
+    changed = {path: value for path, value in settings.items() if differs(now, path, value)}
+    return Candidate(name, settings, changed, monthly(cases[0]).total, cases)
 
 
 def _alone(planned: Plan, name: str) -> Plan:

@@ -6,17 +6,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from functools import partial
+from shlex import quote
 from typing import Any
 
 from sim.report.study_page import Lay, StudyPage, spoken, titled
 from sim.report.text import words
 from sim.report.text.columns import Cells
-from sim.study.decision.apply import files
+from sim.study.decision.apply import FILES, files
 from sim.study.decision.cheapest import Candidate, PriceLadder
 from sim.study.decision.knobs import short, words_of
 from sim.study.decision.race import Runner, Standing, likely
 
-APPLIED = ("compose.override.yaml", "kubernetes.yaml")
 SHOWN = 12  # rungs on a terminal; the files have all
 FEW, MANY = 0.05, 100  # of runs held, of that many: then an optimiser is told of; chosen
 UNTRIED = (Standing.UNTRIED, Standing.RACING)
@@ -51,8 +51,9 @@ def finding(ladder: PriceLadder) -> str:
 
 
 def _name(candidate: Candidate) -> str:
-    settings = ", ".join(words_of(candidate.settings))
-    return f"{words.platform(candidate.platform)} with {settings}"
+    settings = {short(path): value for path, value in candidate.changed.items()}
+    changes = f"with {', '.join(words_of(settings))}" if settings else "as it is"
+    return f"{words.platform(candidate.platform)} {changes}"
 
 
 def tried(ladder: PriceLadder) -> list[Runner]:
@@ -61,7 +62,7 @@ def tried(ladder: PriceLadder) -> list[Runner]:
 
 def table(ladder: PriceLadder, most: int | None = None) -> Cells:
     """The ladder: the winner last, before it what is cheaper and does not hold."""
-    heads = ["a month", "platform", *map(short, _paths(ladder)), "held", "chance (95 %)", "why"]
+    heads = ["a month", "set-up", "held", "chance (95 %)", "why"]
     rungs = tried(ladder)
     if most is not None and len(rungs) > most:
         last = ladder.winner.place if ladder.winner else rungs[-1].place
@@ -69,28 +70,16 @@ def table(ladder: PriceLadder, most: int | None = None) -> Cells:
     return [heads, *(_rung(ladder, runner) for runner in rungs)]
 
 
-def _paths(ladder: PriceLadder) -> list[str]:
-    """Of all candidates: platforms may be turned by different knobs."""
-    return list(dict.fromkeys(path for c in ladder.contest.candidates for path in c.settings))
-
-
 def _rung(ladder: PriceLadder, runner: Runner) -> list[str]:
     candidate = ladder.contest.candidates[runner.place]
     low, high = likely(runner.held, runner.runs)
     return [
         words.money(candidate.usd),
-        words.platform(candidate.platform),
-        *(_value(candidate, path) for path in _paths(ladder)),
+        _name(candidate),
         f"{runner.held} of {runner.runs}",
         f"{low:.0%} .. {high:.0%}",
         why(ladder, runner),
     ]
-
-
-def _value(candidate: Candidate, path: str) -> str:
-    if path not in candidate.settings:
-        return ""
-    return words_of({"": candidate.settings[path]})[0].removeprefix("=")
 
 
 def why(ladder: PriceLadder, runner: Runner) -> str:
@@ -140,6 +129,7 @@ def proposing(ladder: PriceLadder) -> list[str]:
 def _lines(ladder: PriceLadder, lay: Lay, most: int | None) -> Iterator[str]:
     contest = ladder.contest
     yield finding(ladder)
+    yield from _again(ladder)
     yield ""
     yield from lay(table(ladder, most))
     yield ""
@@ -152,6 +142,14 @@ def _lines(ladder: PriceLadder, lay: Lay, most: int | None) -> Iterator[str]:
         f"and volumes at second 0, without people. Either error of the race: at most "
         f"{contest.rule.error:.0%}."
     )
+
+
+def _again(ladder: PriceLadder) -> Iterator[str]:
+    """What runs the winner."""
+    if ladder.winner is not None:
+        winner = ladder.contest.candidates[ladder.winner.place]
+        settings = (f"--set {quote(each)}" for each in words_of(winner.changed))
+        yield " ".join(["To run it:", "--platform", winner.platform, *settings])
 
 
 def record(ladder: PriceLadder) -> dict[str, Any]:
@@ -174,12 +172,14 @@ def record(ladder: PriceLadder) -> dict[str, Any]:
 def rows(ladder: PriceLadder) -> list[dict[str, Any]]:
     """A record a candidate, in order of cost."""
     table = []
+    # of all candidates: platforms may be turned by different knobs
+    paths = dict.fromkeys(path for each in ladder.contest.candidates for path in each.settings)
     for runner in ladder.runners:
         candidate = ladder.contest.candidates[runner.place]
         low, high = likely(runner.held, runner.runs)
         table.append({
             "usd_month": candidate.usd, "platform": candidate.platform,
-            **{path: candidate.settings.get(path) for path in _paths(ladder)},
+            **{path: candidate.settings.get(path) for path in paths},
             "held": runner.held, "seeds": runner.runs, "chance.low": low, "chance.high": high,
             "fresh": None if runner.fresh is None else list(runner.fresh),
             "why": why(ladder, runner),
@@ -192,10 +192,10 @@ def _applied(ladder: PriceLadder, file: str) -> str:
     if ladder.winner is None:
         return ""
     winner = ladder.contest.candidates[ladder.winner.place]
-    return files(winner.cases[0], winner.settings, finding(ladder)).get(file, "")
+    return files(winner.cases[0], winner.changed, finding(ladder)).get(file, "")
 
 
 PAGE: StudyPage[PriceLadder] = StudyPage(
     "cheapest", spoken(_lines, SHOWN), titled(lambda _: "The cheapest that holds", _lines), record,
-    {"cheapest.csv": rows}, wished={file: partial(_applied, file=file) for file in APPLIED},
+    {"cheapest.csv": rows}, wished={file: partial(_applied, file=file) for file in FILES},
 )  # fmt: skip

@@ -1,23 +1,29 @@
-"""Knobs: `path=1..8`, `path=a|b`; and the space that several of them span."""
+"""Knobs: `path=1..8`, `path=a|b`; what is turned where nobody says; and the space of several."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from itertools import product
 from math import prod
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sim.schema.fields import InputError, Issue, refuse_all
+from sim.schema.fields import InputError, Issue, Record, refuse_all
 from sim.schema.scenario_checks import scenario_issues
 from sim.schema.text.document import Document, parse_value, read_yaml
 from sim.schema.text.files import read_text
+from sim.schema.text.paths import MISSING
+from sim.schema.text.validation import read_file
 from sim.simulation.case import Case
 from sim.study.ask import setting_text
+from sim.study.causes import When, applies, expanded, number, standing_at
 from sim.study.plan import Plan, plan
 
+USUAL = Path(__file__).with_name("knobs.yaml")
+NOW = "now"  # of its values: what stands there
 FORM = "PATH=LOW..HIGH or PATH=A|B, such as stack.services.api.replicas=1..8"
 MOST = 10_000  # points: chosen, some hours of short runs
 _RANGE = re.compile(r"(\d{1,15})\.\.(\d{1,15})(?:/(\d{1,15}))?")
@@ -36,6 +42,41 @@ class Dial(NamedTuple):
     @property
     def name(self) -> str:
         return short(self.path)
+
+
+class UsualDial(Record):
+    """What is turned where nobody says (knobs.yaml)."""
+
+    path: str
+    values: str | list[Any]
+    when: When = When()
+
+
+class UsualDials(Record):
+    knobs: list[UsualDial]
+
+
+@cache
+def _usual() -> Sequence[UsualDial]:
+    return read_file(UsualDials, USUAL, USUAL.name).knobs
+
+
+def usual(case: Case) -> tuple[Dial, ...]:
+    """What is turned of a case where nobody says: of a list, what stands there first."""
+    dials: dict[str, Dial] = {}
+    for knob in _usual():
+        for path in expanded(case, knob.path) if applies(knob.when, case, {}) else ():
+            dials.setdefault(path, Dial(path, _values(knob, path, case)))
+    return tuple(dials.values())
+
+
+def _values(knob: UsualDial, path: str, case: Case) -> Values:
+    if isinstance(knob.values, str):
+        return _range(knob.values) or ()
+    now = standing_at(case, path)
+    found = [now if raw == NOW else number(raw, now, case.scenario) for raw in knob.values]
+    different = {repr(value): value for value in found if value is not MISSING}
+    return tuple(different.values())
 
 
 def short(path: str) -> str:
