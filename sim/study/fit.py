@@ -11,14 +11,16 @@ starting point to be lucky with. A law is exponential or lognormal, by Akaike's 
 
 The simulator then replays the log's arrivals with what was found; where it does not give the log's
 durations again, there is no such service, and that is said instead of numbers. What a log cannot
-tell: a limit that was never reached (`places` is then None), what of a demand is a database's.
+tell: a limit that was never reached (`places` is then None). What of a demand is a database's it
+tells if each line says how long the service waited for databases: of requests that met nobody that
+is no wait for a connection or for others, but their queries.
 """
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from heapq import heappush, heapreplace
@@ -46,6 +48,7 @@ MOST_REPLAYED = 20_000
 DEVIATIONS = 3.0  # of simulated runs, which nearly all are within
 COARSE = 0.2  # of the median duration; chosen: coarser clocks do not say who met whom
 RESAMPLES = 400
+STEADY = 0.01  # chosen: deviation / mean of what hardly varies
 MOST_PLACES = 128
 SHARES = (0.5, 0.95, 0.99)
 
@@ -73,6 +76,8 @@ class Fit:
     rate: float  # requests a second
     paths: Mapping[str, Demand]
     checks: Mapping[float, tuple[float, float, float]]
+    alone: int = 0  # requests that met nobody, and say how long they were in databases
+    database: Demand | None = None  # of those, where there are enough
 
     @property
     def utilisation(self) -> float:
@@ -81,10 +86,12 @@ class Fit:
 
 
 def fit(
-    arrive: Floats, duration: Floats, paths: tuple[str, ...], resolution_s: float, file: str
-) -> Fit:
-    """From requests in the order in which they came, in seconds. Raises `InputError` where they
-    cannot tell. `file`: what messages name."""
+    arrive: Floats, duration: Floats, paths: tuple[str, ...], resolution_s: float, file: str,
+    database: Floats | None = None,
+) -> Fit:  # fmt: skip
+    """From requests in the order in which they came, in seconds. `database`: of them the seconds in
+    databases, not a number where nobody says. `file`: what messages name. Raises `InputError` where
+    they cannot tell."""
     if len(arrive) < FEWEST:
         found = f"{len(arrive)} requests with a duration"
         raise InputError(file, found=found, expected=f"at least {FEWEST}")
@@ -112,6 +119,8 @@ def fit(
         _by_path(paths, demands), {},
     )  # fmt: skip
     fitted = replace(fitted, checks=_checks(fitted, begin, duration))
+    if database is not None:
+        fitted = _with_database(fitted, database, inside)
     for share, (real, low, high) in fitted.checks.items():
         if share < 0.99 and not low / (1.0 + OFF) < real < high * (1.0 + OFF):
             found = f"p{share * 100:g} of {real:.3g} s, where the likeliest service has {low:.3g} "
@@ -119,6 +128,17 @@ def fit(
             raise InputError(file, found=found, expected="durations of one service that does not "
                              "wait for others; cut an outage out of the log")  # fmt: skip
     return fitted
+
+
+def _with_database(fitted: Fit, database: Floats, inside: _Inside) -> Fit:
+    """With what queries cost, from the requests that met nobody: of those that last long fewer do,
+    by exp(-rate * duration), so that each stands for as many more."""
+    met_nobody = (inside.number[inside.arrived] == 1) & (inside.left == inside.arrived + 1)
+    alone = met_nobody & (database > 0.0)
+    seconds, weights = database[alone], np.exp(fitted.rate * inside.spans[inside.arrived[alone]])
+    if len(seconds) < FEWEST:
+        return replace(fitted, alone=len(seconds))
+    return replace(fitted, alone=len(seconds), database=_demand(seconds, 2, weights))
 
 
 def describe(fitted: Fit) -> str:
@@ -187,35 +207,32 @@ def _likelihood(rule: str, places: int, begin: Floats, leave: Floats, inside: _I
 
 
 # ---- laws ----
-def _law(demands: Floats) -> tuple[LawSpec, float]:
+def _law(demands: Floats, weights: Floats | None = None) -> tuple[LawSpec, float]:
     """The likelier law, and its log likelihood."""
-    logs, mean = np.log(demands), float(demands.mean())
-    deviation = max(float(logs.std()), 1e-4)
-    normal = -float(logs.sum()) - len(logs) * (
-        math.log(deviation) + 0.5 * math.log(2 * math.pi) + 0.5
-    )
+    logs, mean = np.log(demands), float(np.average(demands, weights=weights))
+    middle = float(np.average(logs, weights=weights))
+    variance = max(float(np.average((logs - middle) ** 2, weights=weights)), 1e-8)
+    normal = -len(logs) * (middle + 0.5 * (math.log(2 * math.pi * variance) + 1.0))
     exponential = -len(logs) * (math.log(mean) + 1.0)
     if exponential > normal - 1.0:  # one number fewer
         return LawSpec(law="exponential", mean=mean, cv=1.0), exponential
-    variance = deviation**2
     spec = LawSpec(
         law="lognormal",
-        mean=math.exp(float(logs.mean()) + variance / 2),
+        mean=math.exp(middle + variance / 2),
         cv=min(math.sqrt(math.expm1(variance)), 100.0),
     )
     return spec, normal
 
 
-def _demand(demands: Floats, seed: int) -> Demand:
+def _demand(demands: Floats, seed: int, weights: Floats | None = None) -> Demand:
     """With its range from resampled blocks of neighbours, whose demands may resemble each other."""
-    law, _ = _law(demands)
+    law, _ = _law(demands, weights)
     width = max(1, math.isqrt(len(demands)) // 4)
     blocks = len(demands) // width
-    cut = demands[: blocks * width].reshape(blocks, width)
+    places = np.arange(blocks * width).reshape(blocks, width)
     random = np.random.Generator(np.random.PCG64(seed))
-    means = [
-        _law(cut[random.integers(0, blocks, blocks)].ravel())[0].mean for _ in range(RESAMPLES)
-    ]
+    drawn = [places[random.integers(0, blocks, blocks)].ravel() for _ in range(RESAMPLES)]
+    means = [_law(demands[d], None if weights is None else weights[d])[0].mean for d in drawn]
     low, high = np.quantile(means, (0.05, 0.95))
     return Demand(law, float(low), float(high), len(demands))
 
@@ -295,20 +312,54 @@ def fitted_stack(stack: Stack, fit: Fit) -> tuple[Stack, list[str]]:
         found, expected = f"endpoints with steps ({', '.join(named)})", "one story for all"
         raise unfit(found=found, expected=expected)
     story = service.steps if service.steps is not None else _steps(stack, service)
-    others = sum(step.share * (step.demand or LawSpec()).mean for step in story)
+    if fit.database is not None:
+        story = _asking(story, fit.database.law, unfit)
+    others = [(step.share, step.demand) for step in story if step.demand is not None]
+    elsewhere = sum(share * law.mean for share, law in others)
     whole = fit.demand.law
-    if whole.mean <= others:
-        found = f"{whole.mean:.3g} s a request in the log, {others:.3g} s of it in databases"
+    if whole.mean <= elsewhere:
+        found = f"{whole.mean:.3g} s a request in the log, {elsewhere:.3g} s of it in databases"
         expected = "a demand of the database that leaves something (--stack with a smaller one)"
         raise unfit(found=found, expected=expected)
-    mean = whole.mean - others
-    law = whole.model_copy(update={"mean": mean, "cv": whole.cv * whole.mean / mean})
-    law = law if others == 0 else law.model_copy(update={"law": "lognormal"})
+    mean = whole.mean - elsewhere
+    spread = (whole.cv * whole.mean) ** 2 - sum(_variance(*other) for other in others)
+    law = LawSpec(law="lognormal", mean=mean, cv=max(math.sqrt(max(spread, 0.0)) / mean, STEADY))
+    law = law if others else whole
     changed = _changed(stack, service, story, law, fit)
     result = stack.model_copy(update={"services": {**stack.services, name: changed}})
     check_stack(result, Document(stack.place))
     own = {"share": "cpu", "queue": "steps"}[fit.rule]
-    return result, [f"{at}.{own}", *([f"{at}.concurrency"] if fit.rule == "queue" else [])]
+    paths = [f"{at}.{own}", *([f"{at}.concurrency"] if fit.rule == "queue" else [])]
+    if fit.database is not None and fit.rule == "share" and service.steps is None:
+        paths.append(f"{at}.database.demand")
+    return result, paths
+
+
+def _variance(share: float, law: LawSpec) -> float:
+    """Of what a request asks for that takes this step so often; s^2."""
+    return share * (1.0 + law.cv**2) * law.mean**2 - (share * law.mean) ** 2
+
+
+def _asking(
+    story: list[ServiceStep], law: LawSpec, unfit: Callable[..., InputError]
+) -> list[ServiceStep]:
+    """The story with queries that cost so much: the law itself where there is one, else the means
+    as they are to each other."""
+    means = {i: (s.demand or LawSpec()).mean for i, s in enumerate(story) if s.kind == "query"}
+    now = sum(story[i].share * mean for i, mean in means.items())
+    if [story[i].share for i in means] == [1.0]:
+        laws = dict.fromkeys(means, law)
+    elif now > 0.0:
+        laws = {
+            i: (story[i].demand or LawSpec()).model_copy(update={"mean": mean * law.mean / now})
+            for i, mean in means.items()
+        }
+    else:
+        raise unfit(found="a log with times of queries", expected="a service that has some")
+    return [
+        step.model_copy(update={"demand": laws[i]}) if i in laws else step
+        for i, step in enumerate(story)
+    ]
 
 
 def _changed(
@@ -317,7 +368,11 @@ def _changed(
     if fit.rule == "share":
         cpu = service.cpu.model_copy(update={"threads": fit.places})
         if service.steps is None:
-            return service.model_copy(update={"cpu": cpu.model_copy(update={"demand": law})})
+            asked: dict[str, object] = {"cpu": cpu.model_copy(update={"demand": law})}
+            demands = [step.demand for step in story if step.kind == "query"]
+            if service.database is not None and demands:
+                asked["database"] = service.database.model_copy(update={"demand": demands[0]})
+            return service.model_copy(update=asked)
         rest = [step for step in story if step.kind != "cpu"]
         return service.model_copy(update={"cpu": cpu, "steps": [ServiceStep(cpu=law), *rest]})
     rest = [step for step in story if step.kind not in ("cpu", "wait")]

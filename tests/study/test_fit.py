@@ -11,13 +11,16 @@ import numpy as np
 import pytest
 
 from sim.cli.app import main
+from sim.cli.verbs.fit import lines
 from sim.dataplane.codes import Does, Kind, LawKind
 from sim.dataplane.profile import Arrivals, Client, Law, Profile, StoryStep, Workload
 from sim.dataplane.reference.plane import ReferencePlane
 from sim.imports.traffic.durations import read_timed
 from sim.library.stacks import load_stack
+from sim.schema.databases import DatabasePool
 from sim.schema.fields import InputError, LawSpec
 from sim.schema.settings import apply_settings
+from sim.schema.stack import CpuSpec, JobPush
 from sim.schema.steps import ServiceStep
 from sim.study.fit import Fit, fit, fitted_stack, replayed
 
@@ -119,6 +122,85 @@ def test_a_service_that_stood_still_is_no_service_of_one_law() -> None:
         fit(times, took, ("",) * len(times), 1e-6, "log")
 
 
+def _with_queries(count: int, seed: int):
+    """When requests came, how long each took, and what of it was in the database: 8 ms of queries,
+    and of those who met somebody half of their other 12 ms as well, as if they waited there."""
+    random = np.random.default_rng(seed)
+    times = np.cumsum(random.exponential(0.05, count))
+    deviation = np.sqrt(np.log(1.25))
+    queries = random.lognormal(np.log(0.008) - deviation**2 / 2, deviation, count)
+    own = random.exponential(0.012, count)
+    took = own + queries
+    into_next = np.append(np.maximum.accumulate(times + took)[:-1] > times[1:], False)
+    met = into_next | np.append(False, into_next[:-1])
+    return times, np.round(took, 6), np.round(queries + met * own / 2, 6)
+
+
+def test_what_queries_cost_is_told_by_requests_that_met_nobody() -> None:
+    times, took, queries = _with_queries(1500, 3)
+    made = fit(times, took, ("",) * 1500, 1e-6, "log", queries)
+    assert made.database is not None
+    assert made.alone == made.database.requests < 1500
+    law = made.database.law
+    assert law.law == "lognormal"
+    assert law.mean == pytest.approx(0.008, rel=0.06)  # and not the 10 ms of all together
+    assert law.cv == pytest.approx(0.5, rel=0.15)
+    assert made.database.low < 0.008 < made.database.high
+    api = fitted_stack(load_stack("sspp"), made)[0].services["api"]
+    assert api.database is not None
+    assert api.database.demand == law
+    own = made.demand.law.mean - law.mean
+    assert api.cpu.demand.mean == pytest.approx(own)
+    variance = (made.demand.law.cv * made.demand.law.mean) ** 2 - (law.cv * law.mean) ** 2
+    assert api.cpu.demand.cv == pytest.approx(np.sqrt(variance) / own)
+
+
+@pytest.mark.slow
+def test_who_met_nobody_is_no_shorter_than_the_rest_once_weighted() -> None:
+    """Long requests meet somebody sooner; over seeds nothing of that is left."""
+    laws, held = [], 0
+    for seed in range(12):
+        times, took, queries = _with_queries(1500, seed)
+        made = fit(times, took, ("",) * 1500, 1e-6, "log", queries).database
+        assert made is not None
+        laws.append(made.law)
+        held += made.low < 0.008 < made.high
+    assert np.mean([law.mean for law in laws]) == pytest.approx(0.008, rel=0.015)
+    assert held >= 8
+
+
+def test_too_few_that_met_nobody_tell_no_share(capsys) -> None:
+    times, took, queries = _with_queries(1500, 4)
+    queries[150:] = np.nan
+    made = fit(times, took, ("",) * 1500, 1e-6, "log", queries)
+    assert made.database is None
+    assert 0 < made.alone <= 150
+    said = "\n".join(lines(made))
+    assert f"{made.alone} requests that met nobody say" in said
+
+
+def test_two_queries_share_what_the_log_says_as_they_did() -> None:
+    times, took, queries = _with_queries(1500, 4)
+    made = fit(times, took, ("",) * 1500, 1e-6, "log", queries)
+    assert made.database is not None
+    slow, fast = LawSpec(law="exponential", mean=0.003, cv=1.0), LawSpec(mean=0.002)
+    steps = [
+        ServiceStep(cpu=LawSpec(mean=0.01)), ServiceStep(query="postgres", demand=slow),
+        ServiceStep(query="postgres", demand=fast, share=0.5),
+    ]  # fmt: skip
+    stack = load_stack("sspp")
+    bare = {"steps": steps, "database": None, "cpu": CpuSpec(), "push": JobPush()}
+    pools = {"pools": {"postgres": DatabasePool()}}
+    api = stack.services["api"].model_copy(update=bare | pools)
+    stack = stack.model_copy(update={"services": {**stack.services, "api": api}})
+    changed = fitted_stack(stack, made)[0].services["api"].steps or []
+    first, second = (step.demand for step in changed if step.kind == "query")
+    assert first is not None
+    assert second is not None
+    assert first.mean + 0.5 * second.mean == pytest.approx(made.database.law.mean)
+    assert first.mean / second.mean == pytest.approx(1.5)
+
+
 # --- logs -----------------------------------------------------------------------------------------
 
 COMMON = '1.2.3.4 - - [10/Oct/2025:13:55:36.500 +0000] "GET /a HTTP/1.1" 200 512'
@@ -148,6 +230,24 @@ def test_where_a_duration_stands(text: str, arrive: float, took: float, tmp_path
     assert timed.duration.tolist() == pytest.approx([took])
     assert timed.arrive[0] % 60 == pytest.approx(arrive % 60, abs=1e-4)
     assert timed.paths == ("/a",)
+
+
+@pytest.mark.parametrize(
+    ("record", "took", "queries"),
+    [
+        ({"duration": 58.3, "view": 40.4, "db": 15.2}, 0.0583, 0.0152),  # lograge: both in ms
+        ({"request_time": 0.058, "db_ms": 15.2}, 0.058, 0.0152),
+        ({"duration_ms": 58.0, "query_time_us": 15200}, 0.058, 0.0152),
+        ({"duration_ms": 58.0}, 0.058, np.nan),
+    ],
+)
+def test_where_the_time_in_databases_stands(record, took, queries, tmp_path: Path) -> None:
+    path = tmp_path / "log.json"
+    rows = [{"time": "2026-10-10T13:55:36.500Z", "path": "/a", **record}] * 2
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    timed = read_timed([str(path)])
+    assert timed.duration.tolist() == pytest.approx([took] * 2)
+    assert timed.database.tolist() == pytest.approx([queries] * 2, nan_ok=True)
 
 
 def test_a_log_without_durations(tmp_path: Path, capsys) -> None:

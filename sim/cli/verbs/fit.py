@@ -51,7 +51,9 @@ def fit(
         not_there(out)
     base = load_stack(stack or DEFAULT_STACK)
     timed = read_timed(traffic, path)
-    made = study.fit(timed.arrive, timed.duration, timed.paths, timed.resolution_s, traffic[0])
+    made = study.fit(
+        timed.arrive, timed.duration, timed.paths, timed.resolution_s, traffic[0], timed.database
+    )
     print("\n".join(lines(made)))
     changed, paths = fitted_stack(base, made)
     why = Origin("file", f"{traffic[0]}: {study.describe(made)}")
@@ -76,7 +78,19 @@ def lines(made: Fit) -> Iterator[str]:
         yield f"worth        up to {made.inside} inside at once: no limit was reached in the log"
     else:
         yield f"worth        up to {made.utilisation:.0%} of the places busy, as in the log"
-    yield "not told     what of it is a database's or another service's"
+    yield from _told(made)
+
+
+def _told(made: Fit) -> Iterator[str]:
+    """What of a request is a database's, or why that is not known."""
+    if made.database is not None:
+        seconds = f"{made.database.law.mean * 1000:.3g} ms of it, {_range(made.database)}"
+        yield f"databases    {seconds}: of those that met nobody"
+    elif made.alone:
+        few = f"{made.alone} requests that met nobody say how long they were there, of 200 wanted"
+        yield f"not told     what of it is a database's: {few}"
+    else:
+        yield "not told     what of it is a database's or another service's"
 
 
 def _range(demand: Demand) -> str:

@@ -5,7 +5,8 @@ answer, as the makers document it: nginx `$request_time` (s, written when it end
 `%t` is when it came; mod_log_config), HAProxy `Tr/Tw/Tc/Tr/Ta` (ms, accept date), Traefik (JSON:
 ns, StartUTC; common: `12ms`), Caddy `duration` (s, written when it ends), AWS ALB (three durations
 before the time), W3C `time-taken` (IIS: ms), JMeter `elapsed` (ms), vegeta `latency` (ns), k6
-`http_req_duration` (ms, its sample is taken at the end). Others say the unit in the name.
+`http_req_duration` (ms, its sample is taken at the end), lograge `duration` and `db` (ms, written
+when it ends). Others say the unit in the name.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from math import nan
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -56,6 +58,16 @@ _FIELDS = (
         for end, unit in (("_s", 1.0), ("_ms", 1e-3), ("_us", 1e-6), ("_ns", 1e-9))
     ),
 )  # fmt: skip
+_LOGRAGE = DurationField("duration", 1e-3, at_end=True)  # where `db` stands beside it
+# what of it a service waited for its databases, by its own clock
+_DATABASE = (
+    DurationField("db", 1e-3), DurationField("db_runtime", 1e-3),
+    *(
+        DurationField(f"{word}{end}", unit)
+        for word in ("db", "db_time", "db_duration", "database", "database_time", "query_time")
+        for end, unit in (("_s", 1.0), ("_ms", 1e-3), ("_us", 1e-6), ("_ns", 1e-9))
+    ),
+)  # fmt: skip
 _LINES = (
     (re.compile(r"(?:\brt|request_time)=\"?(\d+\.\d+)"), 1.0, True),
     (re.compile(r" (?:-?\d+/){4}\+?(\d+) "), 1e-3, False),  # HAProxy
@@ -64,18 +76,30 @@ _LINES = (
     (re.compile(r"\" (\d+)$"), 1e-6, False),
 )
 _K6 = ("http_reqs", "http_req_duration")
-Lasting = Callable[[str], tuple[float, bool] | None]  # seconds, and is the stamp of the answer
+
+
+class Lasted(NamedTuple):
+    """Seconds; is the stamp that of the answer; seconds of it in databases, if the line says so."""
+
+    seconds: float
+    at_end: bool
+    database_s: float = nan
+
+
+Lasting = Callable[[str], Lasted | None]
 
 
 @dataclass(frozen=True)
 class TimedRequests:
-    """Of requests in the order in which they came: seconds since 1970, durations, paths.
-    `resolution_s`: of the coarser of the two clocks."""
+    """Of requests in the order in which they came: seconds since 1970, durations, paths, seconds in
+    databases (not a number where a line does not say). `resolution_s`: of the coarser of the two
+    clocks."""
 
     arrive: NDArray[np.float64]
     duration: NDArray[np.float64]
     paths: tuple[str, ...]
     resolution_s: float
+    database: NDArray[np.float64]
 
 
 def read_timed(names: Sequence[str], path: str = "") -> TimedRequests:
@@ -88,11 +112,12 @@ def read_timed(names: Sequence[str], path: str = "") -> TimedRequests:
     rows.sort()
     begin, duration = (np.array([row[i] for row in rows]) for i in (0, 1))
     resolution = max(_resolution(np.array([row[3] for row in rows])), _resolution(duration))
-    return TimedRequests(begin, duration, tuple(row[2] for row in rows), resolution)
+    database = np.array([row[4] for row in rows])
+    return TimedRequests(begin, duration, tuple(row[2] for row in rows), resolution, database)
 
 
-def _rows(name: str, path: str) -> Iterator[tuple[float, float, str, float]]:
-    """When it came, how long it took, its path, its time stamp."""
+def _rows(name: str, path: str) -> Iterator[tuple[float, float, str, float, float]]:
+    """When it came, how long it took, its path, its time stamp, seconds in databases."""
     lines = pieces(Path(name), name)
     first = next(lines, [])
     kind, reader = kind_of(first, name)
@@ -109,15 +134,16 @@ def _rows(name: str, path: str) -> Iterator[tuple[float, float, str, float]]:
             row, lasted = reader(swapped), lasting(line)
         except (WrongLineError, ValueError, IndexError):
             continue
-        if row is not None and lasted is not None and lasted[0] > 0 and pattern.search(row[2]):
+        if row is not None and lasted is not None and lasted.seconds > 0 and pattern.search(row[2]):
             count += 1
-            yield row[0] - lasted[0] * lasted[1], lasted[0], row[2], row[0]
+            began = row[0] - lasted.seconds * lasted.at_end
+            yield began, lasted.seconds, row[2], row[0], lasted.database_s
 
 
 def _reading(kind: str, line: str) -> Lasting | None:
     """How the lines of a file say how long a request took; None: they do not."""
     if kind == "AWS ALB access log":
-        return lambda text: (load_balancer_durations(text), False)
+        return lambda text: Lasted(load_balancer_durations(text), at_end=False)
     if kind == "access log":
         form = next((form for form in _LINES if form[0].search(line)), None)
         return None if form is None else _by_pattern(*form)
@@ -128,7 +154,7 @@ def _reading(kind: str, line: str) -> Lasting | None:
             lambda text, name: value_at(json_object(text), name),
         )
     if kind == "vegeta results":
-        return lambda text: (float(cells_of(text)[2]) * 1e-9, False)
+        return lambda text: Lasted(float(cells_of(text)[2]) * 1e-9, at_end=False)
     names = line.removeprefix("#Fields: ").split() if line.startswith("#") else []
     names = names or cells_of(line, delimiter_of(line))
     delimiter = "\t" if "\t" in line else " " if line.startswith("#") else delimiter_of(line)
@@ -141,20 +167,27 @@ def _reading(kind: str, line: str) -> Lasting | None:
 def _by_field(there: Callable[[str], Any], value: Callable[[str, str], Any]) -> Lasting | None:
     """By the first of the fields that is `there`; `value`: of a line's field."""
     field = next((field for field in _FIELDS if there(field.name) is not None), None)
+    database = next((field for field in _DATABASE if there(field.name) is not None), None)
     if field is None:
         return None
+    if field.name == _LOGRAGE.name and database is _DATABASE[0]:
+        field = _LOGRAGE
 
-    def read(line: str) -> tuple[float, bool] | None:
+    def read(line: str) -> Lasted | None:
         count = number(value(line, field.name))
-        return None if count is None else (count * field.unit_s, field.at_end)
+        waited = None if database is None else number(value(line, database.name))
+        if count is None:
+            return None
+        waited_s = nan if waited is None or database is None else waited * database.unit_s
+        return Lasted(count * field.unit_s, field.at_end, waited_s)
 
     return read
 
 
 def _by_pattern(pattern: re.Pattern[str], unit_s: float, at_end: bool) -> Lasting:
-    def read(line: str) -> tuple[float, bool] | None:
+    def read(line: str) -> Lasted | None:
         match = pattern.search(line)
-        return (float(match[1]) * unit_s, at_end) if match else None
+        return Lasted(float(match[1]) * unit_s, at_end) if match else None
 
     return read
 
