@@ -93,21 +93,17 @@ SIZES = {
 }
 
 
+SizeName = Literal[
+    "db.t4g.micro", "db.t4g.small", "db.t4g.medium", "cache.t4g.micro", "cache.t4g.small",
+    "cache.t4g.medium", "mq.m5.large",
+]  # fmt: skip
+
+
 class Managed(Record):
     """A database or a queue that a provider runs, on no server of ours."""
 
-    size: (
-        Literal[
-            "db.t4g.micro",
-            "db.t4g.small",
-            "db.t4g.medium",
-            "cache.t4g.micro",
-            "cache.t4g.small",
-            "cache.t4g.medium",
-            "mq.m5.large",
-        ]
-        | None
-    ) = None  # null: db.t4g.small, of Redis cache.t4g.small, of RabbitMQ mq.m5.large
+    # null: db.t4g.small, of Redis cache.t4g.small, of RabbitMQ mq.m5.large
+    size: SizeName | None = None
     standby: bool = False  # in another zone, with all that it has; all copies are paid for
     # from its failure until it serves; null: with a standby as published, alone as told
     takes: LawSpec | None = None  # (control/self_healing/managed.py)

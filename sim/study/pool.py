@@ -22,21 +22,11 @@ from threading import Thread
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple
 
+from sim.results.run import Tick
 from sim.results.summary import Replication
 from sim.schema.fields import InputError
-from sim.study.agenda import Agenda
 from sim.study.signals import deaf, held
-from sim.study.task import (
-    BrokenRunError,
-    Refusal,
-    Task,
-    Tick,
-    Watch,
-    accepted,
-    packed,
-    replicate,
-    unpacked,
-)
+from sim.study.task import Agenda, BrokenRunError, Task, Watch, packed, replicate, unpacked
 
 if TYPE_CHECKING:
     from sim.study.batch import Batch
@@ -94,7 +84,7 @@ class _Failure(NamedTuple):
     error: Exception
 
 
-Message = Tick | Replication | Refusal | _Failure | str
+Message = Tick | Replication | _Failure | str
 
 
 class _Pool:
@@ -191,10 +181,10 @@ class _Pool:
             worker.ready, self.unused = True, 0
         elif isinstance(message, _Failure):
             self.failure, worker.index = message.error, None
-        elif isinstance(message, Replication | Refusal) and worker.index is not None:
+        elif isinstance(message, Replication) and worker.index is not None:
             index, worker.index = worker.index, None
             try:
-                self.agenda.finish(index, accepted(message))
+                self.agenda.finish(index, message)
             except InputError as error:
                 self.failure = error
 
@@ -256,11 +246,9 @@ def _work(line: Connection, plan: bytes) -> None:
         os._exit(0)  # there is no more to do
 
 
-def _answer(batch: Batch, task: Task, line: Connection) -> Replication | Refusal | _Failure:
+def _answer(batch: Batch, task: Task, line: Connection) -> Replication | _Failure:
     try:
         return replicate(task, batch.engine, line.send)
-    except InputError as error:
-        return Refusal(error.issues)
     except Exception as error:
         error.add_note(traceback.format_exc())
         try:

@@ -16,8 +16,7 @@ from rich.live import Live
 from rich.text import Text
 
 from sim.report.text import timeline, words
-from sim.report.text.progress import RunProgress
-from sim.results.run import Glance
+from sim.results.run import Glance, Tick
 
 BARS = "\u2581\u2582\u2583\u2584\u2585\u2586\u2587\u2588"
 WIDE = 60  # simulated minutes in a sparkline
@@ -46,7 +45,7 @@ class State:
         self.latest: deque[str] = deque(maxlen=EVENTS)
         self.failed = 0
 
-    def add(self, tick: RunProgress) -> list[str]:
+    def add(self, tick: Tick) -> list[str]:
         """Take a tick of this platform; returns the lines of its new events."""
         self.seed = tick.seed if self.seed is None else self.seed
         if tick.seed != self.seed:
@@ -91,7 +90,7 @@ class Viewer:
         self.states = {name: State(name) for name in platforms}
         self.display: Live | None = None
 
-    def __call__(self, tick: RunProgress) -> None:
+    def __call__(self, tick: Tick) -> None:
         state = self.states[tick.platform]
         lines = state.add(tick)
         if self.display is not None:

@@ -3,35 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any, Protocol
+from contextlib import contextmanager, nullcontext
+from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from sim.report.text import words
-from sim.results.run import Glance
-
-
-class RunProgress(Protocol):
-    """How far one run is, and what happened since (sim.study.task.Tick)."""
-
-    @property
-    def platform(self) -> str: ...
-    @property
-    def seed(self) -> int: ...
-    @property
-    def now_s(self) -> float: ...
-    @property
-    def arrived(self) -> int: ...
-    @property
-    def done(self) -> bool: ...
-    @property
-    def glance(self) -> Glance: ...
+from sim.results.run import Tick
 
 
 class ProgressBars:
-    """Adds up the ticks of all replications of each platform."""
+    """Adds up the ticks of all replications of each platform; `bars` stand on a terminal alone."""
 
     def __init__(
         self, platforms: tuple[str, ...], reps: int, horizon_s: float, console: Console
@@ -39,30 +22,34 @@ class ProgressBars:
         self.console, self.reps, self.horizon_s = console, reps, horizon_s
         self.runs: dict[str, dict[int, tuple[float, int]]] = {name: {} for name in platforms}
         self.left = dict.fromkeys(platforms, reps)
-        self.bars: dict[str, TaskID] = {}
-        self.progress: Progress | None = None
+        self.bars = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.fields[simulated]}"),
+            TextColumn("{task.fields[requests]}"),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+        )
+        total, nothing = reps * horizon_s, self._columns(0.0, 0)
+        self.tasks = {
+            name: self.bars.add_task(words.platform(name), total=total, **nothing)
+            for name in platforms
+        }
 
-    def __call__(self, tick: RunProgress) -> None:
+    def __call__(self, tick: Tick) -> None:
         own = self.runs[tick.platform]
         own[tick.seed] = (tick.now_s, tick.arrived)
         self.left[tick.platform] -= tick.done
         simulated = sum(now for now, _ in own.values())
         arrived = sum(count for _, count in own.values())
-        if self.progress is not None:
-            bar = self.bars[tick.platform]
-            self.progress.update(bar, completed=simulated, **self._columns(simulated, arrived))
+        if self.console.is_terminal:
+            task = self.tasks[tick.platform]
+            self.bars.update(task, completed=simulated, **self._columns(simulated, arrived))
         elif tick.done and self.left[tick.platform] == 0:
             runs = f"{self.reps} runs, " if self.reps > 1 else ""
             figures = f"{words.duration(simulated)} simulated, {words.count(arrived)} requests"
             self.console.print(f"{tick.platform}: {runs}{figures}", highlight=False)
-
-    def start(self, progress: Progress) -> None:
-        self.progress = progress
-        for name in self.runs:
-            total = self.reps * self.horizon_s
-            self.bars[name] = progress.add_task(
-                words.platform(name), total=total, **self._columns(0.0, 0)
-            )
 
     def _columns(self, simulated: float, arrived: int) -> dict[str, Any]:
         of = words.clock(self.reps * self.horizon_s)
@@ -85,7 +72,7 @@ def compiling(console: Console) -> Iterator[None]:
 
 
 @contextmanager
-def counting(runs: int, console: Console) -> Iterator[Callable[[RunProgress], None]]:
+def counting(runs: int, console: Console) -> Iterator[Callable[[Tick], None]]:
     """A watch that counts finished runs: a bar on a terminal, else a line for each tenth."""
     finished = 0
     columns = (
@@ -96,7 +83,7 @@ def counting(runs: int, console: Console) -> Iterator[Callable[[RunProgress], No
     bar = Progress(*columns, console=console, transient=True)
     task = bar.add_task("", total=runs)
 
-    def watch(tick: RunProgress) -> None:
+    def watch(tick: Tick) -> None:
         nonlocal finished
         if not tick.done:
             return
@@ -107,10 +94,7 @@ def counting(runs: int, console: Console) -> Iterator[Callable[[RunProgress], No
         if finished == runs or finished * 10 // runs > (finished - 1) * 10 // runs:
             console.print(f"{finished} of {runs} runs", highlight=False)
 
-    if not console.is_terminal:
-        yield watch
-        return
-    with bar:
+    with bar if console.is_terminal else nullcontext():
         yield watch
 
 
@@ -120,16 +104,5 @@ def watching(
 ) -> Iterator[ProgressBars]:
     """Bars for one study; on a terminal its bars vanish when the study is done."""
     watch = ProgressBars(platforms, reps, horizon_s, console)
-    if not console.is_terminal:
-        yield watch
-        return
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.fields[simulated]}"),
-        TextColumn("{task.fields[requests]}"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console, transient=True) as progress:
-        watch.start(progress)
+    with watch.bars if console.is_terminal else nullcontext():
         yield watch
