@@ -1,4 +1,5 @@
-"""A database of a stack: how it is asked, copied, followed by another one, and pooled."""
+"""What keeps data in a stack: a database, how it is asked, copied, followed by another one, pooled;
+a queue that a provider runs; a cache."""
 
 from __future__ import annotations
 
@@ -136,3 +137,14 @@ class Pooler(Record):
     wait: Duration = default(facts.POOLER_WAIT)
     login: Duration = default(facts.POOLER_LOGIN)  # of its one core
     transaction: Duration = default(facts.POOLER_TRANSACTION)
+
+
+class CacheContents(Record):
+    """The share of hits is not set: it follows from what a cache holds. It begins with nothing
+    (after each start and flush), and is filled by what is served."""
+
+    keys: Annotated[Positive, at_most(bounds.KEYS)] = default(facts.CACHE_KEYS)  # asked for
+    skew: Ratio = default(facts.CACHE_SKEW)  # the n-th is asked for as n ** -skew (Zipf); 0: alike
+    entries: Count | None = None  # at most; then the least recently used goes. null: all fit
+    ttl: Span | None = None  # from when it was filled; null: never too old
+    warm: bool = True  # at second 0 it holds all that it can

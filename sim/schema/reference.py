@@ -27,7 +27,6 @@ from sim.schema.text.written import law, number
 
 DRAFT = "http://json-schema.org/draft-07/schema#"  # the one that yaml-language-server knows best
 _QUANTITY = {"type": ["number", "string"]}
-_LAW = "#/definitions/LawSpec"
 
 
 class FieldKind(NamedTuple):

@@ -20,7 +20,6 @@ import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 from heapq import heappush, heapreplace
 from typing import NamedTuple
 
@@ -279,28 +278,24 @@ def fitted_stack(stack: Stack, fit: Fit) -> tuple[Stack, list[str]]:
     durations they are nobody knows."""
     name, service = stack.entry, stack.services[stack.entry]
     at = f"services.{name}"
-    unfit = partial(InputError, stack.place, field=at)
-    if any(step.kind == "cache" for step in service.every_step):
-        found, expected = f"{name} looks into a cache", "requests that all do the same"
-        raise unfit(found=found, expected=expected)
-    if any(step.kind == "together" for step in service.every_step):
-        found, expected = f"{name} does several steps at once", "one after the other"
-        raise unfit(found=found, expected=expected)
-    if stack.calls(name):
-        found = f"{name} calls {', '.join(stack.calls(name))}"
-        expected = "a stack of one service, or a log of a service that calls nobody"
-        raise unfit(found=found, expected=expected)
-    named = [name for name, steps in service.endpoints.items() if steps is not None]
-    if named:
-        found, expected = f"endpoints with steps ({', '.join(named)})", "one story for all"
-        raise unfit(found=found, expected=expected)
+    kinds, calls = {step.kind for step in service.every_step}, ", ".join(stack.calls(name))
+    named = ", ".join(name for name, steps in service.endpoints.items() if steps is not None)
+    for unfit, found, expected in (
+        ("cache" in kinds, f"{name} looks into a cache", "requests that all do the same"),
+        ("together" in kinds, f"{name} does several steps at once", "one after the other"),
+        (calls, f"{name} calls {calls}",
+         "a stack of one service, or a log of a service that calls nobody"),
+        (named, f"endpoints with steps ({named})", "one story for all"),
+    ):  # fmt: skip
+        if unfit:
+            raise InputError(stack.place, field=at, found=found, expected=expected)
     story = service.steps if service.steps is not None else _steps(stack, service)
     others = sum(step.share * (step.demand or LawSpec()).mean for step in story)
     whole = fit.demand.law
     if whole.mean <= others:
         found = f"{whole.mean:.3g} s a request in the log, {others:.3g} s of it in databases"
         expected = "a demand of the database that leaves something (--stack with a smaller one)"
-        raise unfit(found=found, expected=expected)
+        raise InputError(stack.place, field=at, found=found, expected=expected)
     mean = whole.mean - others
     law = whole.model_copy(update={"mean": mean, "cv": whole.cv * whole.mean / mean})
     law = law if others == 0 else law.model_copy(update={"law": "lognormal"})

@@ -19,7 +19,6 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from signal import Signals
 from threading import Thread
-from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple
 
 from sim.results.run import Tick
@@ -102,10 +101,7 @@ class _Pool:
     def __enter__(self) -> _Pool:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:  # fmt: skip
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
         if error is not None:
             self._keep_what_ended()
         for worker in self.workers:

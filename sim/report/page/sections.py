@@ -18,7 +18,7 @@ from sim.report.page.charts import charts
 from sim.report.page.topology import legend, snapshots
 from sim.report.postmortem.account import Account, accounts
 from sim.report.postmortem.attribution import KINDS, seconds_by_kind
-from sim.report.text import comparison, findings, ladder, timeline, traffic, words
+from sim.report.text import findings, ladder, timeline, traffic, words
 from sim.results.figures import Figures
 from sim.results.measurements import Measurements
 
@@ -61,7 +61,7 @@ def figures(result: Measurements) -> Section:
         "figures",
         "What users, jobs, people and money saw",
         {
-            "telling": [] if comparison.is_many(result) else findings.telling(result),
+            "telling": [] if findings.is_many(result) else findings.telling(result),
             "heads": [words.platform(name) for name in result.platforms],
             "sections": [
                 (p.title, [_explained(p.title, row) for row in p.rows]) for p in differing

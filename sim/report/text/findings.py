@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sim.report.text import comparison, means, verdict, words
+from sim.report.text import means, verdict, words
 from sim.results import services
 from sim.results.figures import (
     TOPICS,
@@ -28,6 +28,10 @@ FEW = 0.95  # availability below which the latency of those who got an answer sa
 SURVIVORS = " of the answered"
 MEANS = "Means"
 TELLING = 3  # rows of the first screen, and the price
+MANY = 4  # more platforms than this: the table turns, a row for each, and figures that decide
+# heading -> figure of that table, in the order of the other one
+COLUMNS = {row.column: figure for topic in TOPICS for figure, row in shown(topic) if row.column}
+SELDOM = tuple(row.column for topic in TOPICS for _, row in shown(topic) if row.seldom)
 HARDER = {"downtime_s", "requests.failed"}  # who differs in one of them is degraded by it, too
 
 
@@ -77,6 +81,33 @@ def setting(result: Measurements) -> str:
             f"{result.summary['engine']} engine",
         ]
     )
+
+
+def is_many(result: Measurements) -> bool:
+    """Does the table turn? A column a platform is readable for four of them at most."""
+    return len(result.platforms) > MANY
+
+
+def overview(result: Measurements) -> list[tuple[str, ...]]:
+    """Many platforms at a glance: the heads, then a row each, without the columns of what is seldom
+    and nobody has."""
+    table = [("", *COLUMNS), *(glance(*platform) for platform in result.platforms.items())]
+    columns = [
+        column
+        for column in zip(*table, strict=True)
+        if column[0] not in SELDOM or set(column[1:]) != {"0"}
+    ]
+    return list(zip(*columns, strict=True))
+
+
+def glance(platform: str, figures: Figures) -> tuple[str, ...]:
+    """A platform's name, then a cell for each of COLUMNS."""
+
+    def cell(path: str) -> str:
+        exists = lookup(figures, path) is not None
+        return words.figure(path, total(figures, path) if exists else None)
+
+    return words.platform(platform), *(cell(figure.path) for figure in COLUMNS.values())
 
 
 def telling(result: Measurements) -> list[TellingRow]:
@@ -226,7 +257,7 @@ def differences(result: Measurements) -> list[tuple[str, str]]:
     """Paired differences worth a line: what, and how much with its bounds. Of many platforms those
     to the first, where there are any."""
     worth = [d for d in result.differences if figure_at(d.metric).compared]
-    if comparison.is_many(result):
+    if is_many(result):
         first = next(iter(result.platforms))
         worth = [d for d in worth if d.baseline == first and any((d.mean, d.low, d.high))]
     return [
