@@ -89,8 +89,7 @@ def _show(result: Result, show: Show, judgements: Sequence[Judgement]) -> None:
 
 def _result(planned: Plan, show: Show, where: Workplace) -> tuple[Result, Exception | None]:
     """The study and, if asked for, what each change would have saved; and what ended it early."""
-    from sim.report.text.live import live  # noqa: PLC0415
-    from sim.report.text.progress import compiling, watching  # noqa: PLC0415
+    from sim.report.text.progress import compiling, live, watching  # noqa: PLC0415
     from sim.study.batch import Batch, BatchSample  # noqa: PLC0415
     from sim.study.comparison import result_of, sampled  # noqa: PLC0415
 

@@ -138,7 +138,8 @@ class _Pool:
             if worker.ready and worker.index is None:
                 worker.index = self.agenda.take()
                 if worker.index is not None:
-                    self._tell(worker)
+                    with suppress(OSError):  # it has died: heard next time
+                        worker.line.send(worker.index)
 
     def _hire(self) -> None:
         try:
@@ -154,10 +155,6 @@ class _Pool:
         """No more than there is to do."""
         left = len(self.agenda.left) + len(self.agenda.dangerous)
         return min(self.size, left + sum(w.index is not None for w in self.workers))
-
-    def _tell(self, worker: _Worker) -> None:
-        with suppress(OSError):  # it has died: heard next time
-            worker.line.send(worker.index)
 
     def _hear(self, worker: _Worker) -> bool:
         """All that it has said. Is it alive?"""

@@ -6,7 +6,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from sim.report.text.live import BARS, Viewer, live, sparkline
+from sim.report.text.progress import BARS, Viewer, live, sparkline
 from sim.results.run import Glance, Tick, TimelineRow
 from sim.study.ask import Ask
 from sim.study.batch import Batch

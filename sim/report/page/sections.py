@@ -213,15 +213,9 @@ def assumptions(result: Measurements) -> Section:
         ("Assumed", result.assumed),
         ("Not simulated", result.ignored),
     ]
-    return Section(
-        "assumptions",
-        "What is assumed",
-        {
-            "choices": choices,
-            "facts": constants.constants(result.facts),
-            "notes": [n for n in notes if n[1]],
-        },
-    )
+    facts, told = constants.constants(result.facts), [note for note in notes if note[1]]
+    data = {"choices": choices, "facts": facts, "notes": told}
+    return Section("assumptions", "What is assumed", data)
 
 
 def mechanism(choice: Any) -> str:

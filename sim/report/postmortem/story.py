@@ -146,11 +146,8 @@ def shortened(rows: Sequence[Entry], fault_s: float | None, end_s: float) -> Ite
         rest = entries[most:]
         name = "things the operator does" if kind == "operator" else kind.replace("_", " ")
         until = words.clock(rest[-1].t_s)
-        yield Entry(
-            rest[0].t_s,
-            kind,
-            f"... and {len(rest)} more events of this kind ({name}) until {until}",
-        )
+        more = f"... and {len(rest)} more events of this kind ({name}) until {until}"
+        yield Entry(rest[0].t_s, kind, more)
     late = [entry for entry in late if entry.kind != TRAFFIC]  # which no timeline holds
     if late:
         more = f"... and {len(late)} more events until the end, in timeline.csv"

@@ -73,14 +73,9 @@ def setting(result: Measurements) -> str:
     """What was run, in one line: stack, seed, replications, simulated time, engine."""
     last = result.seed + result.reps - 1
     seeds = f"seed {result.seed}" if result.reps == 1 else f"seeds {result.seed} to {last}"
-    return " · ".join(
-        [
-            f"stack {result.stack}",
-            seeds,
-            f"{words.duration(result.horizon_s)} simulated",
-            f"{result.summary['engine']} engine",
-        ]
-    )
+    simulated = f"{words.duration(result.horizon_s)} simulated"
+    engine = f"{result.summary['engine']} engine"
+    return " · ".join([f"stack {result.stack}", seeds, simulated, engine])
 
 
 def is_many(result: Measurements) -> bool:

@@ -189,12 +189,8 @@ def markdown(table: ArticleTable) -> str:
     for one in table.verdicts:
         ruling = "holds" if one.holds else f"**does not hold**: {_why(one)}".rstrip(": ")
         grid.append([one.claim.id, one.claim.says, ruling, one.measured])
-    lines += [
-        *columns.markdown_table(grid),
-        "",
-        "Checked in runs of their own (all of the article's: `sim claims`):",
-        "",
-    ]
+    checked = "Checked in runs of their own (all of the article's: `sim claims`):"
+    lines += [*columns.markdown_table(grid), "", checked, ""]
     lines += [f"- {ident}: {', '.join(f'`{s}`' for s in where)}"
               for ident, where in _articles(table)]  # fmt: skip
     lines.append("- T1: `sim quarter`")
