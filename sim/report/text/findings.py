@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from sim.report.text import means, verdict, words
 from sim.results import services
+from sim.results.expectations import measured
 from sim.results.figures import (
     TOPICS,
     Figure,
@@ -97,12 +98,8 @@ def overview(result: Measurements) -> list[tuple[str, ...]]:
 
 def glance(platform: str, figures: Figures) -> tuple[str, ...]:
     """A platform's name, then a cell for each of COLUMNS."""
-
-    def cell(path: str) -> str:
-        exists = lookup(figures, path) is not None
-        return words.figure(path, total(figures, path) if exists else None)
-
-    return words.platform(platform), *(cell(figure.path) for figure in COLUMNS.values())
+    cells = (words.figure(f.path, measured(figures, f.path)) for f in COLUMNS.values())
+    return words.platform(platform), *cells
 
 
 def telling(result: Measurements) -> list[TellingRow]:
@@ -233,17 +230,17 @@ def verdicts(result: Measurements) -> list[ClaimLine]:
 def claim_line(row: dict[str, Any], because: str) -> ClaimLine:
     """Of a row of the summary's claims; what is missed by less than is printed says by how much."""
     metric = row["metric"]
-    measured = words.figure(metric, row["measured"])
+    came = words.figure(metric, row["measured"])
     allowed = words.bounds(metric, row["low"], row["high"])
     for bound, side in ((row["low"], "below"), (row["high"], "above")):
-        if not row["holds"] and bound is not None and words.figure(metric, bound) == measured:
+        if not row["holds"] and bound is not None and words.figure(metric, bound) == came:
             missed = words.figure(metric, abs(row["measured"] - bound))
-            measured = f"{measured}, {side} by {missed}"
+            came = f"{came}, {side} by {missed}"
     return ClaimLine(
         holds=row["holds"],
         platform=words.platform(row["platform"]),
         says=row["says"],
-        finding=f"{metric}: {measured} (claimed: {allowed})",
+        finding=f"{metric}: {came} (claimed: {allowed})",
         because="" if row["holds"] else because,
     )
 
