@@ -19,6 +19,7 @@ from sim.dataplane.tables import (
     ServiceGauge,
 )
 from sim.results.bill import MonthlyCost
+from sim.schema.scenario import Slo
 
 
 class Sampled(NamedTuple):
@@ -145,9 +146,7 @@ class Run:
     seed: int
     engine: str  # compiled or reference
     horizon_s: float
-    slo_success: float
-    slo_latency_s: float | None
-    down_below: float
+    slo: Slo
     recording: Recording
     gauge: PlaneGauge  # at the horizon
     series: dict[str, NDArray[np.float64]]  # "t_s" and each of SERIES, one value a second
