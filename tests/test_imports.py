@@ -144,7 +144,7 @@ CORE = (
 
 # what was measured, then how it is told: each knows only what stands before it
 MEASURED = (
-    "bill", "means", "run", "intervals", "signs", "metrics", "ledger", "series", "figures",
+    "bill", "run", "intervals", "signs", "metrics", "ledger", "series", "figures",
     "columns", "services", "summary", "spread", "verdicts", "counterfactual", "preference",
     "ladder", "measurements", "merge", "expectations",
 )  # fmt: skip

@@ -1,19 +1,67 @@
-"""How runs are shown while they go on: on standard error, a bar or a line now and then."""
+"""Where the runs of a verb are done, here or by the workers of a Dask scheduler (`--cluster`), and
+how they are shown meanwhile: on standard error, a bar or a line now and then."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import Executor
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from rich.console import Console
 
-from sim.cli.cluster import place
 from sim.cli.options import Site
 from sim.report.text.progress import compiling, counting
+from sim.schema.fields import InputError
 from sim.study.batch import Batch, BatchSample, Runner
 from sim.study.identity import cases_key
+
+WAIT_S = 10  # for the scheduler's first answer; chosen
+EXPECTED = "tcp://HOST:PORT of a `dask scheduler` with a worker at least, or --workers N"
+
+
+class Workplace(NamedTuple):
+    """Where a batch runs, as `Batch.run` takes it; `executor` None: here."""
+
+    executor: Executor | None = None
+    workers: int | None = None
+    store: Path | None = None
+
+    @property
+    def how(self) -> dict[str, Any]:
+        return {"workers": self.workers} | ({"executor": self.executor} if self.executor else {})
+
+
+@contextmanager
+def place(site: Site) -> Iterator[Workplace]:
+    """Connected as long as it is held. Raises `InputError` where nobody answers: it does not fall
+    back on this machine, whose owner may have asked for a cluster because of its size."""
+    address, workers = site.cluster, site.workers
+    if address is None:
+        yield Workplace(None, workers, site.store)
+        return
+    if workers is not None:
+        found = "both"
+        raise InputError(field="--cluster, --workers", found=found, expected="one of them")
+    try:
+        distributed: Any = import_module("distributed")  # an extra, and a second to load
+    except ImportError:
+        expected = "pip install 'outage-lab[cluster]'"
+        raise InputError(field="--cluster", found="no distributed", expected=expected) from None
+    try:
+        client = distributed.Client(address, timeout=WAIT_S, set_as_default=False)
+    except (OSError, ValueError, TypeError, TimeoutError) as error:
+        why = str(error).splitlines()[0] if str(error) else type(error).__name__
+        found = f"nobody who answers at {address} ({why})"
+        raise InputError(field="--cluster", found=found, expected=EXPECTED) from None
+    with client:
+        threads = sum(client.nthreads().values())
+        if not threads:
+            raise InputError(field="--cluster", found=f"no worker at {address}", expected=EXPECTED)
+        yield Workplace(client.get_executor(pure=False), threads, site.store)
 
 
 @contextmanager

@@ -7,12 +7,18 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from sim.cli.options import BROKEN, DONE, INTERRUPTED, USAGE, say
-from sim.report.folder import Missing, Parts, replace_folder, write_each
+from sim.report.folder import Missing, check_folder, replace_folder, write_each
 from sim.schema.fields import InputError
 from sim.study.signals import held
+
+if TYPE_CHECKING:
+    from sim.report.study_page import StudyPage
+    from sim.study.batch import Runner
 
 
 def deliver(
@@ -59,9 +65,22 @@ def write_text(path: Path, text: str) -> None:
         raise InputError(str(path), found=reason, expected="a file that can be written") from None
 
 
-def parts_written(folder: Path, parts: Parts, ours: frozenset[str]) -> Callable[[], Missing]:
-    """A `write` for `deliver`."""
-    return lambda: replace_folder(folder, lambda fresh: write_each(parts, fresh), ours)
+def reported(
+    page: StudyPage[Any], measure: Callable[[Runner], Any], runner: AbstractContextManager[Runner],
+    folder: Path, json: bool, more: bool = False, status: Callable[[Any], int] = lambda _: DONE,
+) -> int:  # fmt: skip
+    """Measure a study, write it to `folder`, show it. `more`: pictures, or what else the page
+    writes on demand; `status`: of a study that was shown. Returns the exit status; raises
+    `InputError` where its files cannot go there, before the runs."""
+    check_folder(folder, page.files)
+    with runner as run:
+        study = measure(run)
+    parts, shown = page.parts(study, more), page.json if json else page.text
+    return deliver(
+        page.noun, folder,
+        lambda: replace_folder(folder, lambda fresh: write_each(parts, fresh), page.files),
+        lambda: print(shown(study), end=""), getattr(study, "interrupted", False),
+    ) or status(study)  # fmt: skip
 
 
 def _written(what: str, folder: Path, write: Callable[[], Missing]) -> tuple[str, int]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from sim.cli.cluster import Workplace, place
+from sim.cli.console import Workplace, counted, place
 from sim.cli.options import DONE, NOT_HELD, REPORTS, USAGE, Conditions, Show, Site, say
 from sim.report.text import gates
 from sim.report.text.columns import aligned
@@ -89,9 +89,7 @@ def _show(result: Result, show: Show, judgements: Sequence[Judgement]) -> None:
 
 def _result(planned: Plan, show: Show, where: Workplace) -> tuple[Result, Exception | None]:
     """The study and, if asked for, what each change would have saved; and what ended it early."""
-    from sim.cli.console import counted  # noqa: PLC0415
-    from sim.report.text.live import live  # noqa: PLC0415
-    from sim.report.text.progress import compiling, watching  # noqa: PLC0415
+    from sim.report.text.progress import compiling, live, watching  # noqa: PLC0415
     from sim.study.batch import Batch, BatchSample  # noqa: PLC0415
     from sim.study.comparison import result_of, sampled  # noqa: PLC0415
 

@@ -48,7 +48,8 @@ def adapted_settings(
             fitting[path] = raw
             continue
         name = parts[2]
-        if _brings_proxy(parts, raw) and stack.playing("proxy") and name not in stack.services:
+        brings_proxy = len(parts) == 3 and isinstance(raw, dict) and raw.get("role") == "proxy"
+        if brings_proxy and stack.playing("proxy") and name not in stack.services:
             own[name] = stack.playing("proxy")[0]
             lines.append(f"{own[name]}, the proxy of {stack.name}, stands in the place of {name}")
             continue
@@ -113,10 +114,6 @@ def _of_own_primary(raw: Any, stack: Stack) -> Any:
     return raw | {"follows": follows | {"primary": next(own, primary)}}
 
 
-def _brings_proxy(parts: list[str], raw: Any) -> bool:
-    return len(parts) == 3 and isinstance(raw, dict) and raw.get("role") == "proxy"
-
-
 def _cannot(parts: list[str], stack: Stack) -> str:
     """Why the stack has no such field; empty if it has."""
     name = parts[2]
@@ -157,9 +154,7 @@ def adapted(scenario: Scenario, stack: Stack, names: Mapping[str, str] = {}) -> 
     ]
     events = []
     for event in scenario.events:
-        change = _changed(event, scenario, stack, names, lines)
-        missing += change.missing
-        events.append(change.event)
+        events.append(_changed(event, scenario, stack, names, lines, missing))
     services, about_it = _services(stack), f"one: {scenario.name} is about it"
     if missing:
         expected = f"{about_it} (--role NAME={missing[0]} if there is one)"
@@ -175,19 +170,14 @@ def adapted(scenario: Scenario, stack: Stack, names: Mapping[str, str] = {}) -> 
     return scenario.model_copy(update={"events": events, "assumed": told})
 
 
-class _Change(NamedTuple):
-    event: Event
-    missing: tuple[str, ...] = ()
-
-
 def _changed(
-    event: Event, scenario: Scenario, stack: Stack, names: Mapping[str, str], lines: list[str]
-) -> _Change:
-    """One event under the stack's names, and the roles of it that are not there."""
+    event: Event, scenario: Scenario, stack: Stack, names: Mapping[str, str], lines: list[str],
+    missing: list[str],
+) -> Event:  # fmt: skip
+    """One event under the stack's names; its roles that are not there come to those `missing`."""
     kind = next((name for name, body in event if name != "at" and body is not None), "at")
     body = getattr(event, kind)
     update: dict[str, Any] = {}
-    missing: list[str] = []
     service = getattr(body, "service", None)
     if isinstance(service, str):
         if service in names:
@@ -210,9 +200,7 @@ def _changed(
             rest = {n: services[n] for n in present} if isinstance(services, dict) else present
             update["services"] = rest
             lines.append(f"{kind}: not for {', '.join(absent)}, which {stack.name} has not")
-    if not update:
-        return _Change(event, tuple(missing))
-    return _Change(event.model_copy(update={kind: body.model_copy(update=update)}), tuple(missing))
+    return event.model_copy(update={kind: body.model_copy(update=update)}) if update else event
 
 
 def _of_its_own(service: str, scenario: Scenario) -> bool:

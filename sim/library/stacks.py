@@ -117,12 +117,8 @@ def import_stack(*names: str, corrections: Corrections = NO_CORRECTIONS) -> Impo
             len(documents) > 1 and "services" in document.data
         ):
             found = "a stack of this program" if "services" in document.data else "no Compose file"
-            raise InputError(
-                document.file,
-                1,
-                found=found,
-                expected="Compose files (a stack says its roles itself)",
-            )
+            expected = "Compose files (a stack says its roles itself)"
+            raise InputError(document.file, 1, found=found, expected=expected)
     imported = import_compose(documents, load_stack(DEFAULT_STACK), corrections)
     check_stack(imported.stack, documents[0][0])
     return imported

@@ -11,7 +11,7 @@ import shlex
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sim.report.text.columns import Cells, aligned
+from sim.report.text.columns import aligned
 from sim.schema.fields import InputError
 from sim.schema.text.validation import closest
 
@@ -42,35 +42,28 @@ class Look(NamedTuple):
     does: str
 
 
-def _columns(rows: Rows, *names: str) -> str:
-    """Fields of the rows below their names; memory in MiB."""
+def _table(kind: str, *names: str) -> Callable[[View, Rows], str]:
+    """Shows fields of containers or servers below their names; memory in MiB."""
     shown = {
         "memory": lambda size: f"{size // 2**20} MiB",
         "cores": lambda cores: f"{cores:g}",
         "containers": ", ".join,
     }
-    cells = [[shown.get(name, str)(row[name]) for name in names] for row in rows]
-    return table([[name.upper() for name in names], *cells])
+
+    def answer(view: View, _: Rows) -> str:
+        cells = ([shown.get(name, str)(row[name]) for name in names] for row in view[kind])
+        return "\n".join(aligned([[name.upper() for name in names], *cells]))
+
+    return answer
 
 
-def _containers(view: View, _: Rows) -> str:
-    return _columns(view["containers"], "name", "state", "restarts", "server", "inside")
-
-
-def _usage(view: View, _: Rows) -> str:
-    return _columns(view["containers"], "name", "inside", "waiting", "memory", "connections")
-
-
-def _servers(view: View, _: Rows) -> str:
-    return _columns(view["servers"], "name", "state", "cores", "containers")
+_CONTAINERS = _table("containers", "name", "state", "restarts", "server", "inside")
+_USAGE = _table("containers", "name", "inside", "waiting", "memory", "connections")
+_SERVERS = _table("servers", "name", "state", "cores", "containers")
 
 
 def _events(_: View, rows: Rows) -> str:
     return "\n".join(f"{row['t_s']:8.1f} s  {row['text']}" for row in rows[-12:])
-
-
-def table(lines: Cells) -> str:
-    return "\n".join(aligned(lines))
 
 
 DEAD = ("exited", "back_off", "away", "created")  # states of what no signal reaches
@@ -78,9 +71,9 @@ ONE = {"service": "$SERVICE", "which": "$NUMBER"}  # a container brings its serv
 WHOLE = {"service": "$SERVICE"}
 SCALE = {"scale": {"services": {"$SERVICE": "$N"}}}
 COMMANDS: tuple[Command | Look, ...] = (
-    Look("docker ps", (*DOCKER, "swarm"), _containers, "what runs, and what does not"),
-    Look("docker compose ps", DOCKER, _containers, "the same"),
-    Look("docker stats", (*DOCKER, "swarm"), _usage, "requests inside, memory, connections"),
+    Look("docker ps", (*DOCKER, "swarm"), _CONTAINERS, "what runs, and what does not"),
+    Look("docker compose ps", DOCKER, _CONTAINERS, "the same"),
+    Look("docker stats", (*DOCKER, "swarm"), _USAGE, "requests inside, memory, connections"),
     Look("docker events", (*DOCKER, "swarm"), _events, "what happened last"),
     Command("docker compose up -d [SERVICE]", DOCKER, {"start": {}}, "start what is down"),
     Command("docker start CONTAINER", DOCKER, {"start": {}}, "the same"),
@@ -98,10 +91,10 @@ COMMANDS: tuple[Command | Look, ...] = (
             "replace its tasks, one by one"),
     Command("docker service rollback SERVICE", ("swarm",), {"rollback": WHOLE},
             "the version before"),
-    Look("docker node ls", ("swarm",), _servers, "servers"),
-    Look("kubectl get pods", KUBERNETES, _containers, "what runs, and what does not"),
-    Look("kubectl top pods", KUBERNETES, _usage, "requests inside, memory, connections"),
-    Look("kubectl get nodes", KUBERNETES, _servers, "servers"),
+    Look("docker node ls", ("swarm",), _SERVERS, "servers"),
+    Look("kubectl get pods", KUBERNETES, _CONTAINERS, "what runs, and what does not"),
+    Look("kubectl top pods", KUBERNETES, _USAGE, "requests inside, memory, connections"),
+    Look("kubectl get nodes", KUBERNETES, _SERVERS, "servers"),
     Look("kubectl get events", KUBERNETES, _events, "what happened last"),
     Command("kubectl delete pod CONTAINER", KUBERNETES, {"operator_stop": ONE},
             "another takes its place"),
@@ -114,21 +107,21 @@ COMMANDS: tuple[Command | Look, ...] = (
             "move its pods away, work on it, take it back"),
     Command("kubectl taint nodes SERVER node.kubernetes.io/out-of-service=nodeshutdown:NoExecute",
             KUBERNETES, {"out_of_service": {"server": "$SERVER"}}, "its volumes may move"),
-    Look("nomad job status", ("nomad",), _containers, "what runs, and what does not"),
-    Look("nomad node status", ("nomad",), _servers, "servers"),
+    Look("nomad job status", ("nomad",), _CONTAINERS, "what runs, and what does not"),
+    Look("nomad node status", ("nomad",), _SERVERS, "servers"),
     Command("nomad alloc stop CONTAINER", ("nomad",), {"operator_stop": ONE},
             "another takes its place"),
     Command("nomad job restart SERVICE", ("nomad",), {"restart": WHOLE}, "one after another"),
     Command("nomad job revert SERVICE", ("nomad",), {"rollback": WHOLE}, "the version before"),
     Command("nomad job scale SERVICE N", ("nomad",), SCALE, "so many allocations"),
-    Look("aws ecs list-tasks", ("ecs_fargate",), _containers, "what runs, and what does not"),
+    Look("aws ecs list-tasks", ("ecs_fargate",), _CONTAINERS, "what runs, and what does not"),
     Command("aws ecs stop-task --task=CONTAINER", ("ecs_fargate",), {"operator_stop": ONE},
             "another takes its place"),
     Command("aws ecs update-service --service=SERVICE --desired-count=N", ("ecs_fargate",), SCALE,
             "so many tasks"),
     Command("aws ecs update-service --service=SERVICE --force-new-deployment", ("ecs_fargate",),
             {"restart": WHOLE}, "replace its tasks"),
-    Look("gcloud run services list", ("cloud_run",), _containers, "instances"),
+    Look("gcloud run services list", ("cloud_run",), _CONTAINERS, "instances"),
     Command("gcloud run services update SERVICE --min-instances=N", ("cloud_run",), SCALE,
             "at least so many instances"),
     Command("gcloud run services update-traffic SERVICE --to-revisions=PREVIOUS=100",
@@ -183,7 +176,7 @@ def read(line: str, platform: str, view: View, rows: Rows) -> tuple[dict[str, An
     words = _words(line)
     of_here = [command for command in COMMANDS if platform in command.platforms]
     if words in (["help"], ["?"]):
-        return None, table([(command.usage, command.does) for command in of_here])
+        return None, "\n".join(aligned([(each.usage, each.does) for each in of_here]))
     for command in of_here:
         match = _pattern(command.usage).fullmatch(" ".join(words))
         if match is None:

@@ -11,8 +11,9 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
+from itertools import chain, repeat
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,15 +79,10 @@ def _texts(result: Measurements, names: Sequence[str]) -> Parts:
                 "postmortem.md": lambda: postmortem(result),
             }
         ),
-        "timeline.csv": partial(_timeline, result),
+        "timeline.csv": partial(_table, chain([TIMELINE_COLUMNS], timeline_rows(result.runs))),
         **texts({"report.html": lambda: page(result)}),
-        "series.csv": partial(_series, result),
+        "series.csv": partial(_table, _series(result)),
     }
-
-
-def _timeline(result: Measurements, path: Path) -> None:
-    with _text(path) as file:
-        _table(file, TIMELINE_COLUMNS, timeline_rows(result.runs))
 
 
 def summary_json(result: Measurements) -> str:
@@ -94,25 +90,19 @@ def summary_json(result: Measurements) -> str:
     return json.dumps(result.summary, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _text(path: Path) -> IO[str]:
-    return path.open("w", encoding="utf-8", newline="")
+def _table(rows: Iterable[Iterable[Any]], path: Path) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows(rows)
 
 
-def _table(file: IO[str], header: Iterable[str], rows: Iterable[Iterable[Any]]) -> None:
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
-
-
-def _series(result: Measurements, path: Path) -> None:
-    with _text(path) as file:
-        for position, run in enumerate(result.runs):
-            columns = series_columns(run)
-            if position == 0:
-                _table(file, ("platform", *columns), ())
-            cells = [_cells(np.asarray(values, dtype=np.float64)) for values in columns.values()]
-            rows = zip([run.platform] * len(cells[0]), *cells, strict=True)
-            csv.writer(file, lineterminator="\n").writerows(rows)
+def _series(result: Measurements) -> Iterator[tuple[Any, ...]]:
+    """The names of the columns, then the rows of each run."""
+    for position, run in enumerate(result.runs):
+        columns = series_columns(run)
+        if position == 0:
+            yield ("platform", *columns)
+        cells = [_cells(np.asarray(values, dtype=np.float64)) for values in columns.values()]
+        yield from zip(repeat(run.platform, len(cells[0])), *cells, strict=True)
 
 
 def _cells(values: NDArray[np.float64]) -> list[Any]:

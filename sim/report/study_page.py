@@ -1,6 +1,6 @@
 """How a study is written: for a terminal, as Markdown, JSON and CSV, and as a picture.
 
-A module that says a study has a `PAGE`; `sim.cli.studies` writes and shows it.
+A module that says a study has a `PAGE`; `sim.cli.delivery` writes and shows it.
 """
 
 from __future__ import annotations

@@ -59,7 +59,7 @@ def check(
     books: Books,
     recording: Recording,
     gauge: PlaneGauge,
-    at_s: float | None = None,
+    at_s: float,
     highest_limit: int = 0,
     closed: Closed = NONE_CLOSED,
     queues: Mapping[str, QueueGauge] = {},
@@ -68,10 +68,9 @@ def check(
 ) -> None:
     """Raise `LedgerError` with every equation that does not hold, both sides and the time.
 
-    `at_s`: simulated seconds, for the message (default: the last second in which anything
-    arrived). `highest_limit`: the largest connection limit so far; after a limit was lowered the
-    connections above it stay until they close, which is no error. `recording`: without the rows
-    of `closed`.
+    `at_s`: simulated seconds, for the message. `highest_limit`: the largest connection limit so
+    far; after a limit was lowered the connections above it stay until they close, which is no
+    error. `recording`: without the rows of `closed`.
     """
     findings = [
         *_requests(books, recording, gauge, closed),
@@ -83,9 +82,8 @@ def check(
         *_servers(books),
     ]
     if findings:
-        when = f"at {at_s:.3f} s" if at_s is not None else f"near {_last_second(recording):.0f} s"
         lines = [f"{equation}: {left} against {right}" for equation, left, right in findings]
-        raise LedgerError(f"the ledger does not balance {when}: " + "; ".join(lines))
+        raise LedgerError(f"the ledger does not balance at {at_s:.3f} s: " + "; ".join(lines))
 
 
 def close(closed: Closed, recording: Recording, rows: int) -> Closed:
@@ -224,8 +222,3 @@ def _by(causes: tuple[str, ...], counts: list[int]) -> str:
     """`(3 refused, 1 oom)`: only what is not zero."""
     parts = [f"{n} {cause}" for cause, n in zip(causes, counts, strict=True) if n]
     return f"({', '.join(parts)})" if parts else "0"
-
-
-def _last_second(recording: Recording) -> float:
-    seen = np.flatnonzero(recording.requests[:, ARRIVED])
-    return float(seen[-1]) * recording.bucket_s if seen.size else 0.0

@@ -19,9 +19,8 @@ from sim.results.counterfactual import Counterfactual
 from sim.results.figures import METRICS, Figures, figure_at, lookup
 from sim.results.intervals import bounds
 from sim.results.ladder import Ladder
-from sim.results.means import Means
 from sim.results.preference import Preference, preferences
-from sim.results.run import Run
+from sim.results.run import Means, Run
 from sim.results.spread import spread
 from sim.results.summary import SCHEMA, Replication, mean_figures
 from sim.results.verdicts import evaluate

@@ -100,12 +100,12 @@ def due(run: Run) -> NDArray[np.int64]:
 
 def down(run: Run) -> NDArray[np.bool_]:
     """Which buckets were down: under `down_below` answered well and in the client's time."""
-    return _verdict(run, "down", SUCCEEDED, run.down_below)
+    return _verdict(run, "down", SUCCEEDED, run.slo.down_below)
 
 
 def degraded(run: Run) -> NDArray[np.bool_]:
     """Which buckets missed the SLO: too few good answers that were also fast enough."""
-    return _verdict(run, "degraded", IN_SLO, run.slo_success)
+    return _verdict(run, "degraded", IN_SLO, run.slo.success)
 
 
 def _verdict(run: Run, name: str, column: int, threshold: float) -> NDArray[np.bool_]:

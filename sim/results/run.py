@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from dataclasses import asdict, dataclass, field
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ from sim.dataplane.tables import (
     ServiceGauge,
 )
 from sim.results.bill import MonthlyCost
-from sim.results.means import Means
+from sim.schema.scenario import Slo
 
 
 class Sampled(NamedTuple):
@@ -97,11 +97,43 @@ class Glance(NamedTuple):
     rows: tuple[TimelineRow, ...] = ()
 
 
+class Tick(NamedTuple):
+    """How far one run is; `done` once, at its end."""
+
+    platform: str
+    seed: int
+    now_s: float
+    arrived: int
+    done: bool = False
+    glance: Glance = Glance()
+
+
 @dataclass(frozen=True)
 class OperatorFigures:
     pages: int = 0
     minutes: float = 0.0  # hands on
     mistakes: int = 0
+
+
+@dataclass(frozen=True)
+class Means:
+    """What a platform had at second 0, which stands beside its ends in every report: who has three
+    replicas on three servers and loses less than who has one has not shown that it is better.
+    Means are what was paid, and what somebody wrote. By service: those that users or jobs meet."""
+
+    replicas: dict[str, int]
+    most_replicas: dict[str, int]  # up to which an autoscaler may go; the same where none is
+    servers: int
+    cores: float
+    memory: int  # bytes, all servers
+    restart: str  # the policy that is heeded, of the entry service; "by itself": the platform's
+    limits: dict[str, int | None]  # bytes of memory
+    people: int  # on call
+    watched: bool  # by monitoring; else users complain
+
+    def record(self) -> dict[str, Any]:
+        """As in summary.json."""
+        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -114,9 +146,7 @@ class Run:
     seed: int
     engine: str  # compiled or reference
     horizon_s: float
-    slo_success: float
-    slo_latency_s: float | None
-    down_below: float
+    slo: Slo
     recording: Recording
     gauge: PlaneGauge  # at the horizon
     series: dict[str, NDArray[np.float64]]  # "t_s" and each of SERIES, one value a second

@@ -137,7 +137,7 @@ def origin(run: Run) -> str:
     healths = {name: health(run, name, *stretch) for name in run.services}
     place = max(run.callers[USERS], key=lambda name: healths[name].share)
     while True:
-        bears = 1.0 - run.slo_success
+        bears = 1.0 - run.slo.success
         below = [
             name
             for name in run.calls.get(place, ())

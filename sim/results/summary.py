@@ -58,7 +58,7 @@ def replication(run: Run, keep: bool) -> Replication:
         platform=run.platform,
         seed=run.seed,
         engine=run.engine,
-        slo_held=metrics.slo_share(run) >= run.slo_success,
+        slo_held=metrics.slo_share(run) >= run.slo.success,
         figures=figures(run),
         latency=run.recording.latency,
         latency_max_s=run.recording.latency_max_s,

@@ -35,13 +35,5 @@ def within(measured: float | None, low: float | None, high: float | None) -> boo
 
 def _row(claim: Claim, figures: Figures) -> dict[str, Any]:
     measured = lookup(figures, claim.metric)
-    return {
-        "id": claim.id,
-        "says": claim.says,
-        "platform": claim.platform,
-        "metric": claim.metric,
-        "low": claim.low,
-        "high": claim.high,
-        "measured": measured,
-        "holds": within(measured, claim.low, claim.high),
-    }
+    told = claim.model_dump(exclude={"because", "shown_by"})
+    return {**told, "measured": measured, "holds": within(measured, claim.low, claim.high)}

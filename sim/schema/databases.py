@@ -1,4 +1,5 @@
-"""A database of a stack: how it is asked, copied, followed by another one, and pooled."""
+"""What keeps data in a stack: a database, how it is asked, copied, followed by another one, pooled;
+a queue that a provider runs; a cache."""
 
 from __future__ import annotations
 
@@ -93,21 +94,17 @@ SIZES = {
 }
 
 
+SizeName = Literal[
+    "db.t4g.micro", "db.t4g.small", "db.t4g.medium", "cache.t4g.micro", "cache.t4g.small",
+    "cache.t4g.medium", "mq.m5.large",
+]  # fmt: skip
+
+
 class Managed(Record):
     """A database or a queue that a provider runs, on no server of ours."""
 
-    size: (
-        Literal[
-            "db.t4g.micro",
-            "db.t4g.small",
-            "db.t4g.medium",
-            "cache.t4g.micro",
-            "cache.t4g.small",
-            "cache.t4g.medium",
-            "mq.m5.large",
-        ]
-        | None
-    ) = None  # null: db.t4g.small, of Redis cache.t4g.small, of RabbitMQ mq.m5.large
+    # null: db.t4g.small, of Redis cache.t4g.small, of RabbitMQ mq.m5.large
+    size: SizeName | None = None
     standby: bool = False  # in another zone, with all that it has; all copies are paid for
     # from its failure until it serves; null: with a standby as published, alone as told
     takes: LawSpec | None = None  # (control/self_healing/managed.py)
@@ -140,3 +137,14 @@ class Pooler(Record):
     wait: Duration = default(facts.POOLER_WAIT)
     login: Duration = default(facts.POOLER_LOGIN)  # of its one core
     transaction: Duration = default(facts.POOLER_TRANSACTION)
+
+
+class CacheContents(Record):
+    """The share of hits is not set: it follows from what a cache holds. It begins with nothing
+    (after each start and flush), and is filled by what is served."""
+
+    keys: Annotated[Positive, at_most(bounds.KEYS)] = default(facts.CACHE_KEYS)  # asked for
+    skew: Ratio = default(facts.CACHE_SKEW)  # the n-th is asked for as n ** -skew (Zipf); 0: alike
+    entries: Count | None = None  # at most; then the least recently used goes. null: all fit
+    ttl: Span | None = None  # from when it was filled; null: never too old
+    warm: bool = True  # at second 0 it holds all that it can

@@ -8,11 +8,13 @@ quantity rule (kubernetes/apimachinery pkg/api/resource/quantity.go); durations 
 
 from __future__ import annotations
 
+import fractions
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from textwrap import shorten
 from typing import Annotated, Any, Literal, NoReturn, TypeGuard
 
@@ -78,6 +80,10 @@ class InputError(Exception):
         own = Issue(file, line, column, field, found, expected, nearest)
         self.issues: tuple[Issue, ...] = tuple(issues) or (own,)
         super().__init__("\n".join(str(issue) for issue in self.issues))
+
+    def __reduce__(self) -> tuple[partial[InputError], tuple[()]]:
+        """Between processes it travels with its issues; an exception does with its text alone."""
+        return partial(InputError, issues=self.issues), ()
 
     def _render_traceback_(self) -> list[str]:
         """How Jupyter shows it (IPython asks for this name): its lines, not the way to them."""
@@ -186,7 +192,7 @@ def parse_bytes(text: str) -> int:
         raise ValueError(BYTES)
     if not match[2] and not match[1].isdigit():
         raise ValueError(BYTES)
-    return _ceil_product(match[1], scale)
+    return math.ceil(fractions.Fraction(match[1]) * scale)  # a float would lose bytes above 2**53
 
 
 def parse_cores(text: str) -> float:
@@ -203,14 +209,6 @@ def parse_ratio(text: str) -> float:
     if not re.fullmatch(r"\d+(\.\d*)?|\.\d+", body):
         raise ValueError(RATIO)
     return float(body) / (100.0 if percent else 1.0)
-
-
-def _ceil_product(number: str, scale: int) -> int:
-    """number x scale, rounded up, exactly (a float would lose bytes above 2**53)."""
-    whole, _, part = number.partition(".")
-    digits = int((whole + part) or "0") * scale
-    tenths: int = 10 ** len(part)
-    return -(-digits // tenths)
 
 
 # --- the annotated types --------------------------------------------------------------------------

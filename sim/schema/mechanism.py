@@ -64,15 +64,15 @@ def _validated(hint: Any, record: type, name: str, default: Any) -> Any:
         inner = _validated(parts[0], record, name, None)
         return types.GenericAlias(tuple, (inner, ...))
     if origin is Literal:
-        return Annotated[Any, _Words({str(word): word for word in parts}).validator()]
+        return Annotated[Any, BeforeValidator(_Words({str(word): word for word in parts}).read)]
     if hint in (int, float):
-        return Annotated[hint, _measure(hint, record, name, default).validator()]
+        return Annotated[hint, PlainValidator(_measure(hint, record, name, default).read)]
     if hint is str and isinstance(default, str) and default.endswith("%"):
         return Annotated[str, BeforeValidator(_Share(default).read)]
     if hint in (bool, str):
         return Annotated[hint, Strict()]
     if isinstance(hint, type) and issubclass(hint, Enum):
-        return Annotated[Any, _Words({m.name.lower(): m for m in hint}).validator()]
+        return Annotated[Any, BeforeValidator(_Words({m.name.lower(): m for m in hint}).read)]
     is_class = isinstance(hint, type) and hint is not types.NoneType
     return Annotated[hint, InstanceOf()] if is_class else hint  # type: ignore[type-arg]
 
@@ -88,9 +88,6 @@ class _Measure:
     endless: bool  # ... whose default is infinite may be so
     within: Bounds
     example: float | None
-
-    def validator(self) -> PlainValidator:
-        return PlainValidator(self.read)
 
     def read(self, value: Any, info: ValidationInfo) -> float:
         from_text = is_from_text(info)
@@ -166,9 +163,6 @@ class _Words:
     """One of a fixed set of words (`round_robin`); Python may pass what a word stands for."""
 
     known: dict[str, Any]
-
-    def validator(self) -> BeforeValidator:
-        return BeforeValidator(self.read)
 
     def read(self, value: Any) -> Any:
         word = value.lower() if isinstance(value, str) else value

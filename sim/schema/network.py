@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from sim.schema.fields import Fraction, LawSpec, Name, Record, Span
 
@@ -15,6 +15,10 @@ class Happening(Record):
     time to mend what is there."""
 
     nature: ClassVar[Nature] = "trouble"
+
+    def __init_subclass__(cls, nature: Nature | None = None, **config: Any) -> None:
+        super().__init_subclass__(**config)
+        cls.nature = nature or cls.nature
 
 
 class ZoneDown(Happening):
@@ -48,11 +52,9 @@ class PacketLoss(Sides):
     one_way: bool = False
 
 
-class MendedByHand(Happening):
+class MendedByHand(Happening, nature="hands"):
     """Somebody mends what is cut or loses packets, before its `lasts`: with a side that meets one
     of these (as of a partition), or all of it."""
-
-    nature: ClassVar[Nature] = "hands"
 
     side: list[Name] = []
 

@@ -27,7 +27,6 @@ from sim.schema.text.written import law, number
 
 DRAFT = "http://json-schema.org/draft-07/schema#"  # the one that yaml-language-server knows best
 _QUANTITY = {"type": ["number", "string"]}
-_LAW = "#/definitions/LawSpec"
 
 
 class FieldKind(NamedTuple):
@@ -215,45 +214,29 @@ def _object(record: type[BaseModel]) -> dict[str, Any]:
         if "$ref" in schema:  # beside a $ref draft 7 reads nothing
             schema = {"allOf": [schema]}
         properties[row.name] = {**schema, "description": "; ".join(sentences)}
-    return {
-        "title": record.__name__,
-        "description": summary(record),
-        "type": "object",
-        "properties": properties,
-        "required": [row.name for row in listed if row.required],
-        "additionalProperties": False,
-    }
+    required = [row.name for row in listed if row.required]
+    own = {"title": record.__name__, "description": summary(record)}
+    return {**own, **_mapping(properties, required), **_CLOSED}
+
+
+_CLOSED = {"additionalProperties": False}
+
+
+def _mapping(properties: dict[str, Any], required: list[str]) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "required": required}
 
 
 def _law_schema() -> dict[str, Any]:
-    span = {
-        "type": "object",
-        "properties": {"low": _DURATION, "high": _DURATION},
-        "required": ["low", "high"],
-    }
-    lognormal = {
-        "type": "object",
-        "properties": {"mean": _DURATION, "cv": {"type": "number"}},
-        "required": ["mean", "cv"],
-    }
+    span = _mapping({"low": _DURATION, "high": _DURATION}, ["low", "high"])
+    lognormal = _mapping({"mean": _DURATION, "cv": {"type": "number"}}, ["mean", "cv"])
     forms = {"constant": _DURATION, "exponential": _DURATION, "lognormal": lognormal,
              "uniform": span}  # fmt: skip
-    plain = {
-        "type": "object",
-        "properties": {"law": {"enum": list(forms)}, "mean": _DURATION, "cv": {"type": "number"}},
-        "required": ["mean"],  # else an editor takes an empty law for this form and offers no other
-        "additionalProperties": False,
-    }
-    named = [
-        {
-            "type": "object",
-            "properties": {name: form},
-            "required": [name],
-            "additionalProperties": False,
-        }
-        for name, form in forms.items()
-    ]
-    return {"title": "law", "description": fields.LAW, "anyOf": [_DURATION, *named, plain]}
+    fields_ = {"law": {"enum": list(forms)}, "mean": _DURATION, "cv": {"type": "number"}}
+    # without `mean` an editor takes an empty law for this form and offers no other
+    closed = [_mapping({name: form}, [name]) for name, form in forms.items()]
+    closed.append(_mapping(fields_, ["mean"]))
+    listed = [_DURATION, *({**form, **_CLOSED} for form in closed)]
+    return {"title": "law", "description": fields.LAW, "anyOf": listed}
 
 
 def below_of(record: type[BaseModel]) -> list[type[BaseModel]]:
@@ -318,12 +301,9 @@ def _table(record: type[BaseModel]) -> Iterator[str]:
     yield "| field | what | default | meaning |"
     yield "|---|---|---|---|"
     for row in listed:
-        default = "(must be there)" if row.required else _code(row.default)
+        default = row.default if row.default == "as below" else f"`{row.default}`"
+        default = "(must be there)" if row.required else default
         yield f"| `{row.name}` | {_cell(row.kind.words)} | {default} | {_cell(row.meaning)} |"
-
-
-def _code(text: str) -> str:
-    return text if text == "as below" else f"`{text}`"
 
 
 def _cell(text: str) -> str:

@@ -8,7 +8,7 @@ it means the first service that plays it, so that a scenario runs on anybody's s
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, Field
 
@@ -131,11 +131,9 @@ class ServerCrash(Happening):
     returns: bool = True
 
 
-class OutOfService(Happening):
+class OutOfService(Happening, nature="means"):
     """The operator marks a lost server out of service, so that what has a volume may move
     (kubernetes.io/docs cluster-administration/node-shutdown; on platforms with such a taint)."""
-
-    nature: ClassVar[Nature] = "means"
 
     server: Count | None = None  # index; default: the lost server of `hosting`
     hosting: Name = "postgres"
@@ -192,10 +190,8 @@ class Deploy(Happening):
     rollback: bool = True  # who deploys watches it; else whoever is paged finds what changed
 
 
-class RentServers(Happening):
+class RentServers(Happening, nature="means"):
     """The article's runbook: rent, SSH, install, copy, edit, start, configure a balancer."""
-
-    nature: ClassVar[Nature] = "means"
 
     service: Name
     servers: Annotated[Positive, MOST]
@@ -212,19 +208,15 @@ class RaiseConnections(Happening):
     pool: Positive | None = None  # and set each pool to this
 
 
-class Scale(Happening):
+class Scale(Happening, nature="means"):
     """`docker compose up --scale` on the one server / a larger `replicas:`, by command."""
-
-    nature: ClassVar[Nature] = "means"
 
     services: dict[Name, Fleet]
 
 
-class Resize(Happening):
+class Resize(Happening, nature="means"):
     """Another CPU limit for processes that run, by command: `docker update --cpus`, or a pod's
     resize in place. What starts again in its place keeps it; a replacement has its manifest's."""
-
-    nature: ClassVar[Nature] = "means"
 
     service: Name
     cpu: CoresAtMost
@@ -239,10 +231,8 @@ class RotateSecret(Happening):
     missed: Count | None = None  # of several places, forgotten; default: drawn from mistake rate
 
 
-class ArrivalRate(Happening):
+class ArrivalRate(Happening, nature="users"):
     """Users come at another rate from now on, in place of what `traffic` says of the time left."""
-
-    nature: ClassVar[Nature] = "users"
 
     rate: Rate  # constant; `traffic.scale` does not change it
 
@@ -324,17 +314,13 @@ class DataDeleted(Happening):
     service: Name = "postgres"
 
 
-class StartByHand(Happening):
+class StartByHand(Happening, nature="hands"):
     """Somebody starts what is down: `docker compose up -d`."""
 
-    nature: ClassVar[Nature] = "hands"
 
-
-class RestartByHand(Happening):
+class RestartByHand(Happening, nature="hands"):
     """Somebody restarts a service: all of its replicas at once, or each when the one before serves
     again (`one_by_one`), out of the balancer meanwhile. Where a platform rolls out, its way."""
-
-    nature: ClassVar[Nature] = "hands"
 
     service: Name
     replica: Count | None = None  # one of those that live, by age from 0; null: all. Where nobody
@@ -343,10 +329,8 @@ class RestartByHand(Happening):
     pause: Duration = 0.0  # after each
 
 
-class RollbackByHand(Happening):
+class RollbackByHand(Happening, nature="hands"):
     """Somebody takes a service back to the version before, whether it is bad or not."""
-
-    nature: ClassVar[Nature] = "hands"
 
     service: Name
 

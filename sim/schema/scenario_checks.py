@@ -177,7 +177,7 @@ def server_issues(
     """Events on a server that a platform has not. `servers`: how many each has at second 0; those
     that an event rents come to them."""
     for i, event in enumerate(scenario.events):
-        number = _server_of(event)
+        number: int | None = getattr(getattr(event, event.kind()), "server", None)
         rented = sum(
             other.rent_servers.servers
             for other in scenario.events
@@ -190,13 +190,6 @@ def server_issues(
             at = Spot(document, (*place, i, event.kind(), "server"))
             expected = f"an index below {count}: so many servers {least} has"
             yield at.issue(f"server {number}", expected)
-
-
-def _server_of(event: Event) -> int | None:
-    """The number of the server that an event names; None if it names none."""
-    body = getattr(event, event.kind())
-    number: int | None = getattr(body, "server", None)
-    return number
 
 
 def read_event(data: Any, at_s: float, scenario: Scenario, stack: Stack) -> Event:

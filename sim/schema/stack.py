@@ -15,9 +15,9 @@ from sim.constants import facts
 from sim.constants.facts import default, unless_set
 from sim.schema import bounds
 from sim.schema.bounds import Bounds
-from sim.schema.caches import CacheContents
 from sim.schema.databases import (
     Backup,
+    CacheContents,
     DatabaseClient,
     DatabasePool,
     Failover,

@@ -30,23 +30,15 @@ FIELD_ROLES: dict[str, tuple[str, ...]] = {
     "engine": ("postgres", "redis"),
     "job": ("worker",),
     **dict.fromkeys(
-        (
-            "max_connections",
-            "superuser_reserved_connections",
-            "reserved_connections",
-            "connect",
-            "cost_growth",
-            "keepalive",
-            "recovery",
-            "pooler",
-        ),
+        ("max_connections", "superuser_reserved_connections", "reserved_connections", "connect",
+         "cost_growth", "keepalive", "recovery", "pooler"),
         ("postgres",),
     ),
     **dict.fromkeys(("follows", "failover"), ("postgres", "redis", "cache")),
     "managed": ("postgres", "redis"),
     **dict.fromkeys(("persistence", "maxmemory", "eviction", "job_size", "empty_size"), ("redis",)),
     "holds": ("cache",),
-}
+}  # fmt: skip
 
 
 FAILOVERS = {"postgres": ("patroni", "managed"), "redis": ("sentinel",), "cache": ("sentinel",)}

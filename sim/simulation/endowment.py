@@ -5,7 +5,7 @@ from __future__ import annotations
 from sim.control.core.cluster import Cluster
 from sim.control.self_healing.docker import DockerRestarts
 from sim.dataplane.arithmetic import added
-from sim.results.means import Means
+from sim.results.run import Means
 from sim.schema.stack import Service, Stack
 
 FACING = ("http", "worker")  # roles that requests and jobs meet

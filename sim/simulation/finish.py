@@ -32,7 +32,7 @@ def finished(
 ) -> Run:
     """The run as it ended at `end` seconds: at the horizon, or as if the horizon were there."""
     count, series = cluster.count, observer.series(end)
-    slo, services = case.scenario.slo, case.stack.services
+    services = case.stack.services
     recording, gauge = until(cluster.plane.recording(), end), cluster.plane.gauge()
     consumers = {name for name in services if case.stack.pools(name)}
     marks = signs(recording, series, cluster.timeline, consumers, end, cluster.stack.full_error)
@@ -48,9 +48,7 @@ def finished(
         seed=seed,
         engine=engine,
         horizon_s=end,
-        slo_success=slo.success,
-        slo_latency_s=slo.latency,
-        down_below=slo.down_below,
+        slo=case.scenario.slo,
         recording=recording,
         gauge=gauge,
         series=series,

@@ -21,12 +21,11 @@ from sim.results.summary import Replication
 from sim.schema.fields import InputError
 from sim.simulation.case import Case
 from sim.study import precision
-from sim.study.agenda import Agenda
 from sim.study.identity import case_key, joint_key
 from sim.study.notebook import progress
 from sim.study.precision import Precision, Until
 from sim.study.store import Store
-from sim.study.task import BrokenRunError, Task, Watch, finished_tick
+from sim.study.task import Agenda, BrokenRunError, Task, Watch, finished_tick
 
 
 class BatchSample(NamedTuple):

@@ -10,13 +10,11 @@ from typing import TYPE_CHECKING
 
 from sim.results.summary import Replication
 from sim.schema.fields import InputError
-from sim.study.agenda import Agenda
 from sim.study.task import (
+    Agenda,
     BrokenRunError,
-    Refusal,
     Task,
     Watch,
-    accepted,
     finished_tick,
     forget,
     packed,
@@ -27,7 +25,7 @@ from sim.study.task import (
 if TYPE_CHECKING:
     from sim.study.batch import Batch
 
-Answer = Future[Replication | Refusal | None]
+Answer = Future[Replication | None]
 AHEAD = 2  # tasks under way for each worker: none waits for its next one
 
 
@@ -47,11 +45,10 @@ def elsewhere(batch: Batch, agenda: Agenda, executor: Executor, workers: int, wa
             ended = wait(answers, return_when=FIRST_COMPLETED).done
             for future in sorted(ended, key=lambda future: answers[future]):
                 index = answers.pop(future)
-                answer = _answer(future, batch.tasks[index])
-                if answer is None:
+                done = _answer(future, batch.tasks[index])
+                if done is None:
                     answers[executor.submit(run_task, key, index, plan)] = index
                 else:
-                    done = accepted(answer)
                     agenda.finish(index, done)
                     watch(finished_tick(batch.tasks[index], done))
     except BaseException:
@@ -63,7 +60,7 @@ def elsewhere(batch: Batch, agenda: Agenda, executor: Executor, workers: int, wa
         forget(key)
 
 
-def _answer(future: Answer, task: Task) -> Replication | Refusal | None:
+def _answer(future: Answer, task: Task) -> Replication | None:
     try:
         return future.result()
     except (BrokenRunError, InputError):

@@ -20,9 +20,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 from heapq import heappush, heapreplace
 from typing import NamedTuple
 
@@ -296,31 +295,27 @@ def fitted_stack(stack: Stack, fit: Fit) -> tuple[Stack, list[str]]:
     durations they are nobody knows."""
     name, service = stack.entry, stack.services[stack.entry]
     at = f"services.{name}"
-    unfit = partial(InputError, stack.place, field=at)
-    if any(step.kind == "cache" for step in service.every_step):
-        found, expected = f"{name} looks into a cache", "requests that all do the same"
-        raise unfit(found=found, expected=expected)
-    if any(step.kind == "together" for step in service.every_step):
-        found, expected = f"{name} does several steps at once", "one after the other"
-        raise unfit(found=found, expected=expected)
-    if stack.calls(name):
-        found = f"{name} calls {', '.join(stack.calls(name))}"
-        expected = "a stack of one service, or a log of a service that calls nobody"
-        raise unfit(found=found, expected=expected)
-    named = [name for name, steps in service.endpoints.items() if steps is not None]
-    if named:
-        found, expected = f"endpoints with steps ({', '.join(named)})", "one story for all"
-        raise unfit(found=found, expected=expected)
+    kinds, calls = {step.kind for step in service.every_step}, ", ".join(stack.calls(name))
+    named = ", ".join(name for name, steps in service.endpoints.items() if steps is not None)
+    for unfit, found, expected in (
+        ("cache" in kinds, f"{name} looks into a cache", "requests that all do the same"),
+        ("together" in kinds, f"{name} does several steps at once", "one after the other"),
+        (calls, f"{name} calls {calls}",
+         "a stack of one service, or a log of a service that calls nobody"),
+        (named, f"endpoints with steps ({named})", "one story for all"),
+    ):  # fmt: skip
+        if unfit:
+            raise InputError(stack.place, field=at, found=found, expected=expected)
     story = service.steps if service.steps is not None else _steps(stack, service)
     if fit.database is not None:
-        story = _asking(story, fit.database.law, unfit)
+        story = _asking(stack, story, fit.database.law)
     others = [(step.share, step.demand) for step in story if step.demand is not None]
     elsewhere = sum(share * law.mean for share, law in others)
     whole = fit.demand.law
     if whole.mean <= elsewhere:
         found = f"{whole.mean:.3g} s a request in the log, {elsewhere:.3g} s of it in databases"
         expected = "a demand of the database that leaves something (--stack with a smaller one)"
-        raise unfit(found=found, expected=expected)
+        raise InputError(stack.place, field=at, found=found, expected=expected)
     mean = whole.mean - elsewhere
     spread = (whole.cv * whole.mean) ** 2 - sum(_variance(*other) for other in others)
     law = LawSpec(law="lognormal", mean=mean, cv=max(math.sqrt(max(spread, 0.0)) / mean, STEADY))
@@ -340,9 +335,7 @@ def _variance(share: float, law: LawSpec) -> float:
     return share * (1.0 + law.cv**2) * law.mean**2 - (share * law.mean) ** 2
 
 
-def _asking(
-    story: list[ServiceStep], law: LawSpec, unfit: Callable[..., InputError]
-) -> list[ServiceStep]:
+def _asking(stack: Stack, story: list[ServiceStep], law: LawSpec) -> list[ServiceStep]:
     """The story with queries that cost so much: the law itself where there is one, else the means
     as they are to each other."""
     means = {i: (s.demand or LawSpec()).mean for i, s in enumerate(story) if s.kind == "query"}
@@ -355,7 +348,10 @@ def _asking(
             for i, mean in means.items()
         }
     else:
-        raise unfit(found="a log with times of queries", expected="a service that has some")
+        raise InputError(
+            stack.place, field=f"services.{stack.entry}", found="a log with times of queries",
+            expected="a service that has some",
+        )  # fmt: skip
     return [
         step.model_copy(update={"demand": laws[i]}) if i in laws else step
         for i, step in enumerate(story)

@@ -20,13 +20,8 @@ from sim.schema.scenario import Scenario
 from sim.schema.stack import Stack
 from sim.simulation.case import Case
 
-UNTOLD = {
-    "title",
-    "lesson",
-    "incident",
-    "claims",
-    "variants",
-}  # fields of a scenario that change no run
+# fields of a scenario that change no run
+UNTOLD = {"title", "lesson", "incident", "claims", "variants"}
 DIGITS = 16  # of a key: no two plans of one folder will ever share one
 
 

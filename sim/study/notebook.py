@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, NamedTuple
 
-from sim.study.task import Tick, Watch, quiet
+from sim.results.run import Tick
+from sim.study.task import Watch, quiet
 
 SOON_S = 0.5  # a study that is done by then shows nothing
 OFTEN_S = 0.25  # between two pictures of the line

@@ -170,17 +170,12 @@ def _cases(
 def _not_too_many(case: Case) -> None:
     users = len(stays(case.scenario.traffic, case.scenario.horizon))
     if users > MOST_USERS:
-        raise InputError(
-            field="scenario.traffic.scale",
-            found=f"{users} users, who come and go",
-            expected=f"at most {MOST_USERS}",
-        )
+        found, expected = f"{users} users, who come and go", f"at most {MOST_USERS}"
+        raise InputError(field="scenario.traffic.scale", found=found, expected=expected)
     if case.requests > MOST_REQUESTS:
-        raise InputError(
-            field="scenario.traffic",
-            found=f"{case.requests:.3g} requests over {case.scenario.horizon:g} s",
-            expected=f"at most {MOST_REQUESTS:.3g}: a lower rate or a shorter horizon",
-        )
+        found = f"{case.requests:.3g} requests over {case.scenario.horizon:g} s"
+        expected = f"at most {MOST_REQUESTS:.3g}: a lower rate or a shorter horizon"
+        raise InputError(field="scenario.traffic", found=found, expected=expected)
 
 
 def _names(platforms: Sequence[str]) -> tuple[str, ...]:

@@ -19,24 +19,13 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from signal import Signals
 from threading import Thread
-from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple
 
+from sim.results.run import Tick
 from sim.results.summary import Replication
 from sim.schema.fields import InputError
-from sim.study.agenda import Agenda
 from sim.study.signals import deaf, held
-from sim.study.task import (
-    BrokenRunError,
-    Refusal,
-    Task,
-    Tick,
-    Watch,
-    accepted,
-    packed,
-    replicate,
-    unpacked,
-)
+from sim.study.task import Agenda, BrokenRunError, Task, Watch, packed, replicate, unpacked
 
 if TYPE_CHECKING:
     from sim.study.batch import Batch
@@ -94,7 +83,7 @@ class _Failure(NamedTuple):
     error: Exception
 
 
-Message = Tick | Replication | Refusal | _Failure | str
+Message = Tick | Replication | _Failure | str
 
 
 class _Pool:
@@ -112,10 +101,7 @@ class _Pool:
     def __enter__(self) -> _Pool:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:  # fmt: skip
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
         if error is not None:
             self._keep_what_ended()
         for worker in self.workers:
@@ -152,7 +138,8 @@ class _Pool:
             if worker.ready and worker.index is None:
                 worker.index = self.agenda.take()
                 if worker.index is not None:
-                    self._tell(worker)
+                    with suppress(OSError):  # it has died: heard next time
+                        worker.line.send(worker.index)
 
     def _hire(self) -> None:
         try:
@@ -168,10 +155,6 @@ class _Pool:
         """No more than there is to do."""
         left = len(self.agenda.left) + len(self.agenda.dangerous)
         return min(self.size, left + sum(w.index is not None for w in self.workers))
-
-    def _tell(self, worker: _Worker) -> None:
-        with suppress(OSError):  # it has died: heard next time
-            worker.line.send(worker.index)
 
     def _hear(self, worker: _Worker) -> bool:
         """All that it has said. Is it alive?"""
@@ -191,10 +174,10 @@ class _Pool:
             worker.ready, self.unused = True, 0
         elif isinstance(message, _Failure):
             self.failure, worker.index = message.error, None
-        elif isinstance(message, Replication | Refusal) and worker.index is not None:
+        elif isinstance(message, Replication) and worker.index is not None:
             index, worker.index = worker.index, None
             try:
-                self.agenda.finish(index, accepted(message))
+                self.agenda.finish(index, message)
             except InputError as error:
                 self.failure = error
 
@@ -256,11 +239,9 @@ def _work(line: Connection, plan: bytes) -> None:
         os._exit(0)  # there is no more to do
 
 
-def _answer(batch: Batch, task: Task, line: Connection) -> Replication | Refusal | _Failure:
+def _answer(batch: Batch, task: Task, line: Connection) -> Replication | _Failure:
     try:
         return replicate(task, batch.engine, line.send)
-    except InputError as error:
-        return Refusal(error.issues)
     except Exception as error:
         error.add_note(traceback.format_exc())
         try:

@@ -1,39 +1,29 @@
-"""One replication: a case with a seed, run in this process or in another one."""
+"""One replication: a case with a seed, run in this process or in another one; and which of a batch
+are left."""
 
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from sim.platforms import Source, pin, sources
 from sim.results.ledger import LedgerError
-from sim.results.run import Glance
+from sim.results.run import Glance, Tick
 from sim.results.summary import Replication, replication
-from sim.schema.fields import InputError, Issue
 from sim.simulation.case import Case
 
 if TYPE_CHECKING:
     from sim.study.batch import Batch
 
-NOTHING = Glance()
+NOTHING_NEW = Glance()
 MOST_PLANS = 4  # that a process remembers: a worker of a cluster outlives many studies
 
 
 class BrokenRunError(RuntimeError):
     """A run that contradicts itself, or that no process survives: a defect of the program. Names
     platform, seed and time."""
-
-
-class Tick(NamedTuple):
-    """How far one run is; `done` once, at its end."""
-
-    platform: str
-    seed: int
-    now_s: float
-    arrived: int
-    done: bool = False
-    glance: Glance = NOTHING
 
 
 Watch = Callable[[Tick], None]
@@ -52,6 +42,47 @@ class Task(NamedTuple):
         return f"{self.case.platform}, seed {self.seed}"
 
 
+Filed = Callable[[int, Replication], None]
+Enough = Callable[[Mapping[int, Replication]], bool]
+
+
+class Agenda:
+    """Tasks by their index. `file` is told of each that is finished; once `enough` says so,
+    nothing is left."""
+
+    def __init__(
+        self, left: Iterable[int], finished: dict[int, Replication], file: Filed, enough: Enough
+    ) -> None:
+        self.left = deque(left)
+        self.dangerous: deque[int] = deque()  # a process has died of each: never for this one
+        self.finished = finished
+        self.file, self.enough = file, enough
+        self.over = enough(finished)
+
+    def take(self) -> int | None:
+        """The next task for another process; None if there is none."""
+        if self.over:
+            return None
+        queue = self.left or self.dangerous
+        return queue.popleft() if queue else None
+
+    def take_here(self, last: bool) -> int | None:
+        """The next task for this process: from the end, unless their order decides."""
+        if self.over or not self.left:
+            return None
+        return self.left.pop() if last else self.left.popleft()
+
+    def finish(self, index: int, done: Replication) -> None:
+        self.finished[index] = done
+        self.file(index, done)
+        self.over = self.over or self.enough(self.finished)
+
+    @property
+    def open(self) -> bool:
+        """Is there anything that nobody has begun?"""
+        return not self.over and bool(self.left or self.dangerous)
+
+
 def replicate(task: Task, engine: str, watch: Watch = quiet) -> Replication:
     """Run the task here. Raises `BrokenRunError`, and `InputError` of a user's own platform."""
     from sim.simulation.simulation import run_case  # noqa: PLC0415 - simpy and the engine load
@@ -59,7 +90,7 @@ def replicate(task: Task, engine: str, watch: Watch = quiet) -> Replication:
     case, seed, keep = task
     now_s, arrived, rows = 0.0, 0, 0  # so far; rows of the timeline
 
-    def progress(time_s: float, requests: int, glance: Glance = NOTHING) -> None:
+    def progress(time_s: float, requests: int, glance: Glance = NOTHING_NEW) -> None:
         nonlocal now_s, arrived, rows
         now_s, arrived, rows = time_s, requests, rows + len(glance.rows)
         watch(Tick(case.platform, seed, now_s, arrived, glance=glance))
@@ -84,12 +115,6 @@ def finished_tick(task: Task, done: Replication) -> Tick:
 
 
 # ---- in another process ----
-class Refusal(NamedTuple):
-    """An InputError on its way between processes (exceptions travel by their text alone)."""
-
-    issues: tuple[Issue, ...]
-
-
 _plans: dict[str, Batch] = {}  # those that this process has been sent
 
 
@@ -121,7 +146,7 @@ def forget(key: str) -> None:
     _plans.pop(key, None)
 
 
-def run_task(key: str, index: int, plan: bytes | None = None) -> Replication | Refusal | None:
+def run_task(key: str, index: int, plan: bytes | None = None) -> Replication | None:
     """The task of that index, of the batch that this process knows by `key`; None if it knows none:
     then it has to be sent with the task (`packed`), once. For executors of any kind."""
     if key not in _plans:
@@ -129,14 +154,4 @@ def run_task(key: str, index: int, plan: bytes | None = None) -> Replication | R
             return None
         remember(key, unpacked(plan))
     batch = _plans[key]
-    try:
-        return replicate(batch.tasks[index], batch.engine)
-    except InputError as error:
-        return Refusal(error.issues)
-
-
-def accepted(answer: Replication | Refusal) -> Replication:
-    """What another process has sent. Raises the `InputError` that it had met."""
-    if isinstance(answer, Refusal):
-        raise InputError(issues=answer.issues)
-    return answer
+    return replicate(batch.tasks[index], batch.engine)

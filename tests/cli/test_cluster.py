@@ -23,7 +23,7 @@ def free_port():
 
 def test_who_does_not_answer_is_told_in_a_line(sim, calls, monkeypatch):
     pytest.importorskip("distributed", reason="the extra `cluster` is not installed")
-    monkeypatch.setattr("sim.cli.cluster.WAIT_S", 1)
+    monkeypatch.setattr("sim.cli.console.WAIT_S", 1)
     said = sim(*SWEEP, "--no-plots", "--cluster", f"tcp://127.0.0.1:{free_port()}")
     assert said.status == 2
     last = said.err.splitlines()[-1]

@@ -7,7 +7,7 @@ from sim.report.page.topology import snapshots
 from sim.report.plots.pictures import pictures
 from sim.report.plots.slides import figure
 from sim.report.postmortem.judgement import judged
-from sim.report.text import comparison, table, verdict
+from sim.report.text import findings, table, verdict
 from sim.report.text.columns import aligned, markdown_table
 from sim.study.comparison import compare
 from tests import ENGINE
@@ -33,8 +33,8 @@ def test_a_row_each_within_100_columns(everybody):
     for name in ("Swarm", "Nomad", "Cloud Run"):
         assert sum(line.startswith(name) for line in text.splitlines()) == 2  # ends, means
     rows = {
-        row[0]: dict(zip(comparison.COLUMNS, row[1:], strict=True))
-        for row in comparison.rows(everybody)
+        row[0]: dict(zip(findings.COLUMNS, row[1:], strict=True))
+        for row in (findings.glance(*platform) for platform in everybody.platforms.items())
     }
     assert rows["Kubernetes"]["down"] == "0 s"
     assert rows["Compose"]["down"] != "0 s"
@@ -45,7 +45,7 @@ def test_a_row_each_within_100_columns(everybody):
 
 def test_four_platforms_stand_side_by_side():
     few = compare("container_crash", names()[:2], settings=FAST, engine=ENGINE)
-    assert not comparison.is_many(few)
+    assert not findings.is_many(few)
     assert "compare.png" not in pictures(few)
 
 

@@ -6,13 +6,12 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from sim.report.text.live import BARS, Viewer, live, sparkline
-from sim.results.run import Glance, TimelineRow
+from sim.report.text.progress import BARS, Viewer, live, sparkline
+from sim.results.run import Glance, Tick, TimelineRow
 from sim.study.ask import Ask
 from sim.study.batch import Batch
 from sim.study.comparison import replay
 from sim.study.plan import plan
-from sim.study.task import Tick
 from tests import ENGINE
 
 KILL = TimelineRow(30.0, "operator_kill", "api-1", "api-1 killed by docker kill (exit 137)")

@@ -21,6 +21,7 @@ from sim.dataplane.tables import (
     Recording,
 )
 from sim.results.run import SERIES, OperatorFigures, Run, TimelineRow
+from sim.schema.scenario import Slo
 
 REFUSED = FIRST_CAUSE + Outcome.REFUSED - 2
 
@@ -136,9 +137,7 @@ def run(platform="compose", down=((300.0, 641.0),), record=None, seed=7, **chang
         seed=seed,
         engine="reference",
         horizon_s=float(record.requests.shape[0]),
-        slo_success=0.98,
-        slo_latency_s=None,
-        down_below=0.5,
+        slo=Slo(success=0.98, down_below=0.5),
         recording=record,
         gauge=gauge(record),
         series=series(record),

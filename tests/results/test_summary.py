@@ -10,7 +10,7 @@ from sim.dataplane.tables import ENQUEUED, FIRST_CAUSE, FIRST_LOSS, IN_SLO
 from sim.results.figures import METRICS, TOPICS, harms, lookup, shown, total
 from sim.results.summary import figures, mean_figures, replication
 from sim.results.verdicts import evaluate
-from sim.schema.scenario import Claim
+from sim.schema.scenario import Claim, Slo
 from tests.results.synthetic import gauge, recording, run
 
 
@@ -180,7 +180,7 @@ def test_exactly_the_promised_share_holds_the_slo(good, held):
     record.requests[:, [0, 1, IN_SLO]] = 1
     record.requests[good:, [1, IN_SLO]] = 0
     record.requests[good:, FIRST_CAUSE] = 1
-    assert replication(run(record=record, slo_success=0.98), False).slo_held is held
+    assert replication(run(record=record, slo=Slo(success=0.98)), False).slo_held is held
 
 
 def test_an_interval_of_what_cannot_be_negative_begins_at_zero():

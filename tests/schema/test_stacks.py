@@ -6,8 +6,7 @@ import pytest
 
 from sim.constants import facts
 from sim.library.stacks import load_stack
-from sim.schema.caches import CacheContents
-from sim.schema.databases import Failover
+from sim.schema.databases import CacheContents, Failover
 from sim.schema.jobs import JobWork
 from sim.schema.layers import Layer, stack_on
 from sim.schema.operator import Alarm, Habits, Operator

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
+from sim.results.run import Tick
 from sim.study.batch import Batch, Runner
-from sim.study.task import Tick
 
 ALONE: Runner = partial(Batch.run, workers=1)
 

@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 
 import sim
+from sim.results.run import Tick
 from sim.schema.fields import InputError
 from sim.study import task
 from sim.study.ask import Ask
 from sim.study.batch import Batch
 from sim.study.plan import plan
-from sim.study.task import BrokenRunError, Tick, packed
+from sim.study.task import BrokenRunError, packed
 from tests.study.runs import ALONE
 
 SHORT = {"scenario.horizon": "6m", "scenario.traffic.scale": 0.1}

@@ -12,15 +12,15 @@ from pathlib import Path
 
 import pytest
 
+from sim.results.run import Tick
 from sim.results.summary import Replication
 from sim.schema.fields import InputError
 from sim.simulation.case import Case
-from sim.study.agenda import Agenda
 from sim.study.ask import Ask
 from sim.study.batch import Batch
 from sim.study.plan import plan
 from sim.study.pool import side_by_side
-from sim.study.task import BrokenRunError, Tick, quiet
+from sim.study.task import Agenda, BrokenRunError, quiet
 from tests import ENGINE
 from tests.study.runs import ALONE
 

@@ -18,6 +18,7 @@ import pytest
 
 import sim
 from sim.cli.app import main
+from sim.results.run import Tick
 from sim.results.summary import Replication
 from sim.study.ask import Ask
 from sim.study.batch import Batch, BatchSample
@@ -25,7 +26,6 @@ from sim.study.comparison import replay
 from sim.study.plan import plan
 from sim.study.result import Result
 from sim.study.store import FILE
-from sim.study.task import Tick
 from tests.study.runs import ALONE, interrupted
 
 ROOT = str(Path(sim.__file__).parents[1])

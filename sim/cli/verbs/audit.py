@@ -32,7 +32,7 @@ def audit(
         Folder for audit.md, audit.csv and audit.json.
     """
     from sim.cli.console import spoken  # noqa: PLC0415
-    from sim.cli.studies import reported  # noqa: PLC0415
+    from sim.cli.delivery import reported  # noqa: PLC0415
     from sim.study.ask import Ask  # noqa: PLC0415
     from sim.study.decision import audit as study  # noqa: PLC0415
 

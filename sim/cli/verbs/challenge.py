@@ -92,35 +92,21 @@ def _of_one(
     check: Path | None, seed: int,
 ) -> int:  # fmt: skip
     """What is asked about one challenge."""
-    from sim.workshop import texts  # noqa: PLC0415
-
-    if hint:
-        return _hint(say, task, seen)
-    if start is not None:
-        return _start(say, task, start)
-    if check is not None:
-        return _check(say, task, check, seed)
-    print(texts.page(say, task, seen), end="")
-    return DONE
-
-
-def _hint(say: Phrases, task: Challenge, seen: Achievements) -> int:
-    """One more hint than last time; all that are open are shown."""
     from sim.workshop import progress, texts  # noqa: PLC0415
 
-    key = str(task.number)
-    opened = min(len(task.hints), seen.hints.get(key, 0) + 1)
-    progress.save(seen.model_copy(update={"hints": {**seen.hints, key: opened}}))
-    print(texts.hints(say, task, opened), end="")
-    return DONE
-
-
-def _start(say: Phrases, task: Challenge, file: Path) -> int:
-    from sim.workshop import texts  # noqa: PLC0415
-
-    _write("--start", file, texts.start_file(say, task))
-    print(f"{file} written. Change it, then:")
-    print(f"  python -m sim challenge {task.number} --check {file}")
+    if hint:  # one more than last time; all that are open are shown
+        key = str(task.number)
+        opened = min(len(task.hints), seen.hints.get(key, 0) + 1)
+        progress.save(seen.model_copy(update={"hints": {**seen.hints, key: opened}}))
+        print(texts.hints(say, task, opened), end="")
+    elif start is not None:
+        _write("--start", start, texts.start_file(say, task))
+        print(f"{start} written. Change it, then:")
+        print(f"  python -m sim challenge {task.number} --check {start}")
+    elif check is not None:
+        return _check(say, task, check, seed)
+    else:
+        print(texts.page(say, task, seen), end="")
     return DONE
 
 

@@ -51,7 +51,7 @@ def cheapest(
         Folder for cheapest.md, cheapest.csv and cheapest.json.
     """
     from sim.cli.console import spoken  # noqa: PLC0415
-    from sim.cli.studies import reported  # noqa: PLC0415
+    from sim.cli.delivery import reported  # noqa: PLC0415
     from sim.study.ask import Ask  # noqa: PLC0415
     from sim.study.decision import cheapest as study  # noqa: PLC0415
     from sim.study.decision.cheapest_text import PAGE  # noqa: PLC0415

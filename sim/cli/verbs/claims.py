@@ -25,7 +25,7 @@ def claims(
         Folder for the files of --measure.
     """
     from sim.cli.console import counted  # noqa: PLC0415
-    from sim.cli.studies import reported  # noqa: PLC0415
+    from sim.cli.delivery import reported  # noqa: PLC0415
     from sim.study.article import claims as study  # noqa: PLC0415 - simpy loads with it
     from sim.study.article.claims_text import PAGE, ClaimsReport  # noqa: PLC0415
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from sim.cli.options import AS_USUAL, INTERRUPTED, REPORTS, Drawn, Json, StudyOf, Whole, say
+from sim.schema.fields import InputError
 
 
 def decide(
@@ -37,7 +38,7 @@ def decide(
         Folder for decision.html, decision.md, decision.json, decision.csv and decision.png.
     """
     from sim.cli.console import spoken  # noqa: PLC0415
-    from sim.cli.studies import at_least_0, reported  # noqa: PLC0415
+    from sim.cli.delivery import reported  # noqa: PLC0415
     from sim.study.ask import Ask  # noqa: PLC0415
     from sim.study.decision.advice import verdict  # noqa: PLC0415
     from sim.study.decision.decision import measure, prepare  # noqa: PLC0415
@@ -46,7 +47,9 @@ def decide(
     from sim.study.quarter.rates import RATES, load_rates  # noqa: PLC0415
 
     for option, price in (("--sale", sale), ("--down-hour", down_hour)):
-        at_least_0(option, price)
+        if not 0.0 <= price < float("inf"):
+            expected = "US dollars, at least 0"
+            raise InputError(field=option, found=f"{price:g}", expected=expected)
     decision = prepare(Ask(**options.of(""), reps=reps), load_rates(rates or RATES), now)
     decision = decision._replace(rates_file="" if rates is None else str(rates))
     terms = Terms(decision.stack.prices.work_hour, down_hour, sale)

@@ -36,7 +36,7 @@ def quarter(
         Folder for quarter.md, quarter.csv, incidents.csv, quarter.json and quarter.png.
     """
     from sim.cli.console import counted  # noqa: PLC0415
-    from sim.cli.studies import reported  # noqa: PLC0415
+    from sim.cli.delivery import reported  # noqa: PLC0415
     from sim.study.quarter import draw  # noqa: PLC0415
     from sim.study.quarter.rates import RATES, load_rates  # noqa: PLC0415
     from sim.study.quarter.text import PAGE  # noqa: PLC0415

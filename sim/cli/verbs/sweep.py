@@ -52,7 +52,7 @@ def sweep(
         Folder for Markdown, CSV, JSON and a picture [default: reports/sweep, or tornado].
     """
     from sim.cli.console import spoken  # noqa: PLC0415
-    from sim.cli.studies import reported  # noqa: PLC0415
+    from sim.cli.delivery import reported  # noqa: PLC0415
     from sim.study.ask import Ask  # noqa: PLC0415
     from sim.study.decision import sensitivity, sweep  # noqa: PLC0415
 

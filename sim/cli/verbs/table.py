@@ -29,7 +29,7 @@ def table(
         Folder for table.md, table.csv, table.json and table.png.
     """
     from sim.cli.console import counted  # noqa: PLC0415
-    from sim.cli.studies import reported  # noqa: PLC0415
+    from sim.cli.delivery import reported  # noqa: PLC0415
     from sim.study.article.table import measure, prepare  # noqa: PLC0415
     from sim.study.article.table_text import PAGE  # noqa: PLC0415
 

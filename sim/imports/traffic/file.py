@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -59,12 +59,8 @@ class LineTally:
     @classmethod
     def together(cls, tallies: Sequence[LineTally]) -> LineTally:
         """Of several files; the first wrong line is that of the first file that has one."""
-        total = cls()
-        for tally in tallies:
-            first = total.first_wrong or tally.first_wrong
-            for name, value in vars(tally).items():
-                setattr(total, name, getattr(total, name) + value)
-            total.first_wrong = first
+        total = cls(*map(sum, zip(*map(astuple, tallies), strict=True)))
+        total.first_wrong = next((t.first_wrong for t in tallies if t.first_wrong), 0)
         return total
 
 

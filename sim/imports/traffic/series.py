@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -37,21 +38,14 @@ def rate_rows(head: Sequence[str]) -> Reader | None:
     """`time,rate`, with or without its header."""
     names = _names(head)
     if names and names[0] in TIMES:
-        return _two_columns(head) if len(names) == 2 and names[1] in _RATES else None
+        return named_rows(_RATES, head)
     return _two_columns(head) if 1 < len(names) < 4 else None  # more is another table
 
 
-def count_rows(head: Sequence[str]) -> Reader | None:
-    """`time,count`."""
+def named_rows(values: Sequence[str], head: Sequence[str]) -> Reader | None:
+    """`time,count` or `timestamp,value`: a time, and a column of one of these names."""
     names = _names(head)
-    fits = len(names) == 2 and names[0] in TIMES and names[1] in _COUNTS
-    return _two_columns(head) if fits else None
-
-
-def value_rows(head: Sequence[str]) -> Reader | None:
-    """`timestamp,value`."""
-    names = _names(head)
-    fits = len(names) == 2 and names[0] in TIMES and names[1] == "value"
+    fits = len(names) == 2 and names[0] in TIMES and names[1] in values
     return _two_columns(head) if fits else None
 
 
@@ -141,9 +135,10 @@ def sum_of(values: Sequence[float]) -> float:
 SERIES = (
     RecordingKind("Locust stats history", locust, series=True, paths=False),
     RecordingKind("Grafana CSV, read as requests per second", grafana, series=True, paths=False),
-    RecordingKind("rows time,count", count_rows, series=True, counts=True, paths=False),
-    RecordingKind("rows of a time and a value, read as requests per second", value_rows,
-         series=True, paths=False),
+    RecordingKind("rows time,count", partial(named_rows, _COUNTS), series=True, counts=True,
+                  paths=False),
+    RecordingKind("rows of a time and a value, read as requests per second",
+                  partial(named_rows, ["value"]), series=True, paths=False),
     RecordingKind("rows time,rate", rate_rows, series=True, paths=False),
 )  # fmt: skip
 

@@ -47,17 +47,13 @@ def named(text: str) -> tuple[str, ...]:
         names = list(FORMATS)
     for name in names:
         if name not in FORMATS:
-            raise _unknown(name)
+            from sim.schema.text.validation import option  # noqa: PLC0415 - loads a YAML parser
+
+            raise option("--export").unknown(name, [*FORMATS, "all"], repr(name))
     for name in names:
         if FORMATS[name].needs:
             _check_library(name, FORMATS[name].needs)
     return tuple(dict.fromkeys(names))
-
-
-def _unknown(name: str) -> InputError:
-    from sim.schema.text.validation import option  # noqa: PLC0415 - loads a YAML parser
-
-    return option("--export").unknown(name, [*FORMATS, "all"], repr(name))
 
 
 def _check_library(name: str, module: str) -> None:

@@ -26,24 +26,20 @@ SCRIPTS = ("uPlot.js", "report.js")
 
 def page(result: Measurements) -> str:
     """The whole document."""
-    return (
-        _environment()
-        .get_template("page.html")
-        .render(
-            result=result,
-            drawing=image(result.drawing),
-            verdict=verdict.verdict(result),
-            means=means.short(result) if len(result.platforms) <= charts.FEW else "",
-            setting=findings.setting(result),
-            sections=sections(result),
-            css=Markup(colours.css() + source("uPlot.css") + source("report.css")),
-            script=Markup("".join(map(source, SCRIPTS))),
-            notice=source("uPlot.LICENSE"),
-            geometry=charts,
-            box=curves,
-            say=text,
-        )
-    )
+    return _environment().get_template("page.html").render(
+        result=result,
+        drawing=image(result.drawing),
+        verdict=verdict.verdict(result),
+        means=means.short(result) if len(result.platforms) <= charts.FEW else "",
+        setting=findings.setting(result),
+        sections=sections(result),
+        css=Markup(colours.css() + source("uPlot.css") + source("report.css")),
+        script=Markup("".join(map(source, SCRIPTS))),
+        notice=source("uPlot.LICENSE"),
+        geometry=charts,
+        box=curves,
+        say=text,
+    )  # fmt: skip
 
 
 def image(svg: str) -> str:

@@ -18,7 +18,7 @@ from sim.report.page.charts import charts
 from sim.report.page.topology import legend, snapshots
 from sim.report.postmortem.account import Account, accounts
 from sim.report.postmortem.attribution import KINDS, seconds_by_kind
-from sim.report.text import comparison, findings, ladder, timeline, traffic, words
+from sim.report.text import findings, ladder, timeline, traffic, words
 from sim.results.figures import Figures
 from sim.results.measurements import Measurements
 
@@ -61,7 +61,7 @@ def figures(result: Measurements) -> Section:
         "figures",
         "What users, jobs, people and money saw",
         {
-            "telling": [] if comparison.is_many(result) else findings.telling(result),
+            "telling": [] if findings.is_many(result) else findings.telling(result),
             "heads": [words.platform(name) for name in result.platforms],
             "sections": [
                 (p.title, [_explained(p.title, row) for row in p.rows]) for p in differing
@@ -213,15 +213,9 @@ def assumptions(result: Measurements) -> Section:
         ("Assumed", result.assumed),
         ("Not simulated", result.ignored),
     ]
-    return Section(
-        "assumptions",
-        "What is assumed",
-        {
-            "choices": choices,
-            "facts": constants.constants(result.facts),
-            "notes": [n for n in notes if n[1]],
-        },
-    )
+    facts, told = constants.constants(result.facts), [note for note in notes if note[1]]
+    data = {"choices": choices, "facts": facts, "notes": told}
+    return Section("assumptions", "What is assumed", data)
 
 
 def mechanism(choice: Any) -> str:

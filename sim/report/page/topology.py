@@ -13,15 +13,12 @@ from sim.results import metrics
 from sim.results.run import Run, Span
 
 SERVERS = 12  # shown of one moment; the rest is summed up
-SYMBOLS = {
-    "ready": "\u25cf", "starting": "\u25d0", "created": "\u25cb", "not_ready": "\u25cc",
-    "hung": "\u2016", "stopping": "\u25d1", "exited": "\u2715", "back_off": "\u21bb",
-    "away": "?", "evicting": "\u2190", "pending": "\u2026",
-}  # fmt: skip
-WORDS = {
-    "ready": "ready", "starting": "starting", "created": "created", "not_ready": "not ready",
-    "hung": "hung", "stopping": "stopping", "exited": "exited", "back_off": "waits to restart",
-    "away": "on a lost server", "evicting": "waits for its eviction", "pending": "no room",
+STATES = {  # of a container, with a symbol and words, in the order in which they are shown
+    "ready": ("\u25cf", "ready"), "starting": ("\u25d0", "starting"),
+    "created": ("\u25cb", "created"), "not_ready": ("\u25cc", "not ready"),
+    "hung": ("\u2016", "hung"), "stopping": ("\u25d1", "stopping"), "exited": ("\u2715", "exited"),
+    "back_off": ("\u21bb", "waits to restart"), "away": ("?", "on a lost server"),
+    "evicting": ("\u2190", "waits for its eviction"), "pending": ("\u2026", "no room"),
 }  # fmt: skip
 
 
@@ -30,15 +27,9 @@ class Group(NamedTuple):
 
     service: str
     state: str
+    symbol: str
+    word: str
     number: int
-
-    @property
-    def symbol(self) -> str:
-        return SYMBOLS[self.state]
-
-    @property
-    def word(self) -> str:
-        return WORDS[self.state]
 
 
 class ServerView(NamedTuple):
@@ -131,16 +122,16 @@ def snapshot(title: str, t_s: float, spans: Iterable[Span]) -> Snapshot:
 def groups(spans: Iterable[Span]) -> tuple[Group, ...]:
     """By service and state; services by name, ready ones first."""
     counted = Counter((s.service, s.state) for s in spans)
-    order = list(SYMBOLS)
+    order = list(STATES)
     ranked = sorted(counted, key=lambda pair: (pair[0], order.index(pair[1])))
-    return tuple(Group(service, state, counted[service, state]) for service, state in ranked)
+    return tuple(Group(*pair, *STATES[pair[1]], counted[pair]) for pair in ranked)
 
 
 def legend(views: Iterable[Snapshot]) -> list[tuple[str, str]]:
     """(symbol, words) of the states that are shown: the legend."""
     states = {g.state for m in views for p in m.places for g in p.groups}
     states |= {g.state for m in views for g in m.waiting}
-    return [(SYMBOLS[state], WORDS[state]) for state in SYMBOLS if state in states]
+    return [shown for state, shown in STATES.items() if state in states]
 
 
 def _latest(spans: list[Span]) -> list[Span]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sim.report.folder import Missing, write_each
-from sim.report.text import comparison
+from sim.report.text import findings
 from sim.results.measurements import Measurements
 
 PICTURES = ("downtime.png", "jobs.png", "connections.png")
@@ -16,7 +16,7 @@ PICTURES = ("downtime.png", "jobs.png", "connections.png")
 
 def pictures(result: Measurements) -> list[str]:
     """Which plots there are; with the price of each beside its downtime for many platforms."""
-    return ["compare.png" if comparison.is_many(result) else PICTURES[0], *PICTURES[1:]]
+    return ["compare.png" if findings.is_many(result) else PICTURES[0], *PICTURES[1:]]
 
 
 def draw(result: Measurements, folder: Path) -> Missing:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -36,7 +35,7 @@ from sim.report.plots.canvas import (
     tidy,
     time_axis,
 )
-from sim.report.text import comparison, findings, verdict, words
+from sim.report.text import findings, verdict, words
 from sim.results import metrics
 from sim.results.figures import total
 from sim.results.measurements import Measurements
@@ -101,9 +100,7 @@ def _down_text(result: Measurements, run: Run) -> str:
     lost, arrived = total(figures, "requests.failed"), figures["requests"]["arrived"]
     down = words.duration(figures["downtime_s"])
     if len(result.runs) > ABREAST:
-        cells = dict(
-            zip(comparison.COLUMNS, comparison.row(run.platform, figures)[1:], strict=True)
-        )
+        cells = dict(zip(findings.COLUMNS, findings.glance(run.platform, figures)[1:], strict=True))
         undone = words.count(figures["jobs"]["never_done"])
         rest = f"{undone} jobs never done · hands-on {cells['hands-on']} · {cells['cost']}"
         return f"down {down} · {words.count(lost)} failed · {rest}"
@@ -206,7 +203,8 @@ def connections(result: Measurements) -> Figure:
     start, end = window(result)
     used: list[Axes] = []
     strips: list[Axes] = []
-    refusing = _refused_top(result, start, end)
+    refused = (per_second(run.recording.refused, run, start, end)[1] for run in result.runs)
+    refusing = float(max(rates.max() for rates in refused))
     entries = [("in use", BLUE), ("limit", INK), ("refused", VERMILLION)][: 3 if refusing else 2]
     for band in bands(result, page):
         run = band.run
@@ -225,8 +223,8 @@ def connections(result: Measurements) -> Figure:
         if not refusing:
             continue
         strip = band.axes(strips, page, 0.0, 0.2 if band.small else 0.23)
-        edges, refused = per_second(run.recording.refused, run, start, end)
-        strip.fill_between(edges, refused, step="post", color=VERMILLION, linewidth=0)
+        edges, rates = per_second(run.recording.refused, run, start, end)
+        strip.fill_between(edges, rates, step="post", color=VERMILLION, linewidth=0)
         tidy(strip, "")
         strip.text(0.004, 0.9, "refused/s", size=10.5, color=GREY, va="top",
                    transform=strip.transAxes)  # fmt: skip
@@ -238,11 +236,6 @@ def connections(result: Measurements) -> Figure:
     if refusing:
         strips[0].set_ylim(0, max(refusing, 1.0) * 1.1)
     return page
-
-
-def _refused_top(result: Measurements, start: float, end: float) -> float:
-    tops = [per_second(run.recording.refused, run, start, end)[1].max() for run in result.runs]
-    return float(np.max(tops))
 
 
 def _connections_text(result: Measurements, run: Run) -> str:

@@ -46,7 +46,7 @@ def causes(result: Measurements, platform: str) -> Causes | None:
     changes = [c for c in contributions if not c.change.trigger]
     return Causes(
         number=len(contributions),
-        seeds=seeds_of(contributions),
+        seeds=tuple(sorted({done.seed for c in contributions for done in c.change.replications})),
         trigger=" ".join(without(c) for c in contributions if c.change.trigger),
         helped=tuple(
             Cause(c.change.says, difference(c), c.change.settings) for c in ranked(changes)[:MOST]
@@ -58,12 +58,6 @@ def causes(result: Measurements, platform: str) -> Causes | None:
         ),
         no_difference=tuple(nothing(changes)),
     )
-
-
-def seeds_of(contributions: Sequence[Contribution]) -> tuple[int, ...]:
-    """All with which any of them was run."""
-    tried = {done.seed for each in contributions for done in each.change.replications}
-    return tuple(sorted(tried))
 
 
 def without(trigger: Contribution) -> str:

@@ -61,10 +61,8 @@ def reaction(figures: Figures, run: Run) -> Judgement:
     if page is not None:
         delay = words.duration(page - fault)
         lost = plural(failed_between(run, fault, page), "request")
-        yield (
-            page - fault <= QUICK_S,
-            f"A person was told {delay} after it began; by then {lost} had failed{of}.",
-        )
+        told = f"A person was told {delay} after it began; by then {lost} had failed{of}."
+        yield page - fault <= QUICK_S, told
     elif run.detected_s is None:
         yield False, "Nobody and nothing acted on it."
     else:
@@ -117,11 +115,8 @@ def people(figures: Figures, run: Run) -> Judgement:
         minutes = words.figure("operator.minutes", operator["minutes"])
         yield False, f"It took {minutes} of work by hand."
     if operator["mistakes"]:
-        yield (
-            False,
-            f"{plural(operator['mistakes'], 'step')} {'a run ' * ('intervals' in figures)}"
-            "went wrong by hand and had to be redone.",
-        )
+        steps = f"{plural(operator['mistakes'], 'step')}{' a run' * ('intervals' in figures)}"
+        yield False, f"{steps} went wrong by hand and had to be redone."
 
 
 def jobs(figures: Figures) -> Judgement:
@@ -132,10 +127,8 @@ def jobs(figures: Figures) -> Judgement:
         of = f"of {plural(counted['wanted'], 'job')} that users wanted"
         yield False, f"{words.count(never)} {of} never came to be: their requests failed."
     if lost:
-        yield (
-            False,
-            f"{plural(lost, 'job')} {were(lost)} lost: {ended(counted['lost'], JOBS)}.",
-        )
+        how = ended(counted["lost"], JOBS)
+        yield False, f"{plural(lost, 'job')} {were(lost)} lost: {how}."
     if counted["duplicated"]:
         twice = counted["duplicated"]
         yield False, f"{plural(twice, 'job')} {were(twice)} done twice."
@@ -150,7 +143,5 @@ def database(figures: Figures) -> Judgement:
     if connections["refused"]:
         full = connections["exhausted_s"]
         length = f", and had no slot free for {words.duration(full)}" if full else ""
-        yield (
-            False,
-            f"The database refused {plural(connections['refused'], 'connection')}{length}.",
-        )
+        refused = plural(connections["refused"], "connection")
+        yield False, f"The database refused {refused}{length}."

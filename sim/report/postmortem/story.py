@@ -99,12 +99,12 @@ def together(rows: Sequence[TimelineRow]) -> Iterator[Entry]:
     """Rows that say the same of several things within one second of the clock as one."""
     same: list[TimelineRow] = []
     for row in rows:
-        if same and (_alike(row) != _alike(same[0]) or row.subject in {r.subject for r in same}):
+        alone = row.event in ALWAYS or row.subject == "operator"
+        again = row.subject in {other.subject for other in same}
+        if same and (alone or again or _alike(row) != _alike(same[0])):
             yield _merged(same)
             same = []
-        if row.event in ALWAYS or row.subject == "operator":
-            yield from ([_merged(same)] if same else [])
-            same = []
+        if alone:
             yield _merged([row])
         else:
             same.append(row)
@@ -146,11 +146,8 @@ def shortened(rows: Sequence[Entry], fault_s: float | None, end_s: float) -> Ite
         rest = entries[most:]
         name = "things the operator does" if kind == "operator" else kind.replace("_", " ")
         until = words.clock(rest[-1].t_s)
-        yield Entry(
-            rest[0].t_s,
-            kind,
-            f"... and {len(rest)} more events of this kind ({name}) until {until}",
-        )
+        more = f"... and {len(rest)} more events of this kind ({name}) until {until}"
+        yield Entry(rest[0].t_s, kind, more)
     late = [entry for entry in late if entry.kind != TRAFFIC]  # which no timeline holds
     if late:
         more = f"... and {len(late)} more events until the end, in timeline.csv"

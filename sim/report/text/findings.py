@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sim.report.text import comparison, means, verdict, words
+from sim.report.text import means, verdict, words
 from sim.results import services
+from sim.results.expectations import measured
 from sim.results.figures import (
     TOPICS,
     Figure,
@@ -28,6 +29,10 @@ FEW = 0.95  # availability below which the latency of those who got an answer sa
 SURVIVORS = " of the answered"
 MEANS = "Means"
 TELLING = 3  # rows of the first screen, and the price
+MANY = 4  # more platforms than this: the table turns, a row for each, and figures that decide
+# heading -> figure of that table, in the order of the other one
+COLUMNS = {row.column: figure for topic in TOPICS for figure, row in shown(topic) if row.column}
+SELDOM = tuple(row.column for topic in TOPICS for _, row in shown(topic) if row.seldom)
 HARDER = {"downtime_s", "requests.failed"}  # who differs in one of them is degraded by it, too
 
 
@@ -69,14 +74,32 @@ def setting(result: Measurements) -> str:
     """What was run, in one line: stack, seed, replications, simulated time, engine."""
     last = result.seed + result.reps - 1
     seeds = f"seed {result.seed}" if result.reps == 1 else f"seeds {result.seed} to {last}"
-    return " · ".join(
-        [
-            f"stack {result.stack}",
-            seeds,
-            f"{words.duration(result.horizon_s)} simulated",
-            f"{result.summary['engine']} engine",
-        ]
-    )
+    simulated = f"{words.duration(result.horizon_s)} simulated"
+    engine = f"{result.summary['engine']} engine"
+    return " · ".join([f"stack {result.stack}", seeds, simulated, engine])
+
+
+def is_many(result: Measurements) -> bool:
+    """Does the table turn? A column a platform is readable for four of them at most."""
+    return len(result.platforms) > MANY
+
+
+def overview(result: Measurements) -> list[tuple[str, ...]]:
+    """Many platforms at a glance: the heads, then a row each, without the columns of what is seldom
+    and nobody has."""
+    table = [("", *COLUMNS), *(glance(*platform) for platform in result.platforms.items())]
+    columns = [
+        column
+        for column in zip(*table, strict=True)
+        if column[0] not in SELDOM or set(column[1:]) != {"0"}
+    ]
+    return list(zip(*columns, strict=True))
+
+
+def glance(platform: str, figures: Figures) -> tuple[str, ...]:
+    """A platform's name, then a cell for each of COLUMNS."""
+    cells = (words.figure(f.path, measured(figures, f.path)) for f in COLUMNS.values())
+    return words.platform(platform), *cells
 
 
 def telling(result: Measurements) -> list[TellingRow]:
@@ -207,17 +230,17 @@ def verdicts(result: Measurements) -> list[ClaimLine]:
 def claim_line(row: dict[str, Any], because: str) -> ClaimLine:
     """Of a row of the summary's claims; what is missed by less than is printed says by how much."""
     metric = row["metric"]
-    measured = words.figure(metric, row["measured"])
+    came = words.figure(metric, row["measured"])
     allowed = words.bounds(metric, row["low"], row["high"])
     for bound, side in ((row["low"], "below"), (row["high"], "above")):
-        if not row["holds"] and bound is not None and words.figure(metric, bound) == measured:
+        if not row["holds"] and bound is not None and words.figure(metric, bound) == came:
             missed = words.figure(metric, abs(row["measured"] - bound))
-            measured = f"{measured}, {side} by {missed}"
+            came = f"{came}, {side} by {missed}"
     return ClaimLine(
         holds=row["holds"],
         platform=words.platform(row["platform"]),
         says=row["says"],
-        finding=f"{metric}: {measured} (claimed: {allowed})",
+        finding=f"{metric}: {came} (claimed: {allowed})",
         because="" if row["holds"] else because,
     )
 
@@ -226,7 +249,7 @@ def differences(result: Measurements) -> list[tuple[str, str]]:
     """Paired differences worth a line: what, and how much with its bounds. Of many platforms those
     to the first, where there are any."""
     worth = [d for d in result.differences if figure_at(d.metric).compared]
-    if comparison.is_many(result):
+    if is_many(result):
         first = next(iter(result.platforms))
         worth = [d for d in worth if d.baseline == first and any((d.mean, d.low, d.high))]
     return [

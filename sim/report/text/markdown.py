@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from sim.report.text import comparison, findings, ladder, means, timeline, traffic, verdict, words
+from sim.report.text import findings, ladder, means, timeline, traffic, verdict, words
 from sim.report.text.columns import markdown_table
 from sim.results.measurements import Measurements
 from sim.results.run import Run
@@ -40,11 +40,11 @@ def _lines(result: Measurements, pictures: Iterable[str]) -> Iterator[str]:
         yield "Interrupted: these are the runs that were finished.\n"
     for picture in pictures:
         yield f"![{SHOWS[picture]}]({picture})\n"
-    if comparison.is_many(result):
-        yield from markdown_table(comparison.telling(result))
+    if findings.is_many(result):
+        yield from markdown_table(findings.overview(result))
         yield ""
     heads = [words.platform(name) for name in result.platforms]
-    if not comparison.is_many(result) and (rows := findings.telling(result)):
+    if not findings.is_many(result) and (rows := findings.telling(result)):
         columns = (row.columns for row in rows)
         yield from markdown_table([findings.telling_heads(result), *columns])
         yield "\n## All figures\n"

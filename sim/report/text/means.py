@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from sim.report.text import words
-from sim.results.means import Means
 from sim.results.measurements import Measurements
+from sim.results.run import Means
 
 HEADINGS = ("replicas", "servers", "restart policy", "memory limits", "who is called", "a month")
 

@@ -16,7 +16,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from sim.report.text import comparison, findings, ladder, means, verdict, words
+from sim.report.text import findings, ladder, means, verdict, words
 from sim.results.ladder import Ladder
 from sim.results.measurements import Measurements
 
@@ -47,7 +47,7 @@ def _document(result: Measurements, full: bool) -> RenderableType:
     if result.ladder is not None:
         parts.insert(1, Text(ladder.sentence(result.ladder), style="bold"))
         parts += [Text("\nRung by rung", style="bold"), _ladder(result.ladder), Text("")]
-    if comparison.is_many(result):
+    if findings.is_many(result):
         parts += [_overview(result), Text("\nMeans", style="bold"), _means(result)]
     else:
         parts += _figures(result) if full else _telling(result)
@@ -125,7 +125,7 @@ def _cell(text: str) -> Text:
 
 
 def _overview(result: Measurements) -> Table:
-    heads, *rows = comparison.telling(result)
+    heads, *rows = findings.overview(result)
     table = _plain_table(*heads, numbers=heads[1:])
     for row in rows:
         table.add_row(*row)

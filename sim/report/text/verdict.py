@@ -5,7 +5,8 @@ from __future__ import annotations
 from statistics import fmean
 
 from sim.report.text import ladder, means, words
-from sim.results.figures import Figures, figure_at, lookup, total
+from sim.results.expectations import measured
+from sim.results.figures import Figures, figure_at, total
 from sim.results.ladder import Ladder
 from sim.results.measurements import Measurements
 from sim.results.preference import Preference
@@ -142,8 +143,7 @@ def ranged(
 ) -> str:
     """A figure, causes summed, with its range over seeds, where it has one: `4 min 23 s [2:50 ..
     7:30]`. `each`: that it has none is said, too: `3 s in each seed`."""
-    value = lookup(figures, path)
-    text = words.figure(path, total(figures, path) if isinstance(value, dict) else value)
+    text = words.figure(path, measured(figures, path))
     bounds = spread.get(path)
     span = words.span(path, bounds["low"], bounds["high"]) if bounds else ""
     if not span and each and bounds and bounds["seeds"] > 1:

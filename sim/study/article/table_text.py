@@ -65,19 +65,16 @@ def verdict(
     if claim.kind == "encrypted":
         sentence = f"Kubernetes, as it is set up: {'encrypted' if encrypted else 'base64'} at rest"
         return TableVerdict(claim, encrypted, sentence)
+    has = whole[metric]
     if claim.kind == "solved":
-        value = whole[metric]
-        sentence = f"{name}: {_headed(metric, value)}"
-        return TableVerdict(claim, value <= claim.limit, sentence)
+        return TableVerdict(claim, has <= claim.limit, f"{name}: {_headed(metric, has)}")
     if claim.kind == "lacks":
-        value = whole[metric]
-        sentence = f"{name}, {'with' if filled else 'without'} it: "
-        sentence += _headed(metric, value)
-        return TableVerdict(claim, not filled and value > claim.limit, sentence)
+        sentence = f"{name}, {'with' if filled else 'without'} it: {_headed(metric, has)}"
+        return TableVerdict(claim, not filled and has > claim.limit, sentence)
     without = losses.get(f"kubernetes-{claim.capability}")
     if without is None or "compose" not in losses:
         return None
-    has, lost = whole[metric], without[metric]
+    lost = without[metric]
     compose = losses["compose"][metric]
     moved = min(lost, compose) - has >= MEASURES[metric].margin
     sentence = (
@@ -192,12 +189,8 @@ def markdown(table: ArticleTable) -> str:
     for one in table.verdicts:
         ruling = "holds" if one.holds else f"**does not hold**: {_why(one)}".rstrip(": ")
         grid.append([one.claim.id, one.claim.says, ruling, one.measured])
-    lines += [
-        *columns.markdown_table(grid),
-        "",
-        "Checked in runs of their own (all of the article's: `sim claims`):",
-        "",
-    ]
+    checked = "Checked in runs of their own (all of the article's: `sim claims`):"
+    lines += [*columns.markdown_table(grid), "", checked, ""]
     lines += [f"- {ident}: {', '.join(f'`{s}`' for s in where)}"
               for ident, where in _articles(table)]  # fmt: skip
     lines.append("- T1: `sim quarter`")

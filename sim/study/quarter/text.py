@@ -173,18 +173,10 @@ def markdown(quarter: Quarter) -> str:
     lines = ["# A simulated quarter", "", f"{finding(quarter)}.", "", f"{setting(quarter)}.", ""]
     for name in quarter.platforms:
         lines += [f"## {words.platform(name)}", "", *markdown_table(table(quarter, name)), ""]
-        lines += [
-            *markdown_table(
-                [("where the time goes", "a quarter", "share"), *budget(quarter, name)]
-            ),
-            "",
-        ]
-        lines += [
-            "What nobody had planned:",
-            "",
-            *(f"- {line}" for line in hours(quarter, name)),
-            "",
-        ]
+        heads = ("where the time goes", "a quarter", "share")
+        lines += [*markdown_table([heads, *budget(quarter, name)]), ""]
+        met = (f"- {line}" for line in hours(quarter, name))
+        lines += ["What nobody had planned:", "", *met, ""]
         lines += [f"{line}{'.' if line[-1] != '.' else ''}" for line in ruling(quarter, name)]
         lines.append("")
     lines += ["## How often things come, and where that is from", ""]
