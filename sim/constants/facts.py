@@ -213,6 +213,12 @@ FAILOVER_LOOP = Fact(
     "failover.loop_wait", 10.0, "s", "each looks, and the primary says that it lives, so often",
     "patroni.readthedocs.io dynamic configuration: loop_wait; Patroni 3.0.2, measured",
 )  # fmt: skip
+FAILOVER_RETRY = Fact(
+    "failover.retry_timeout", 10.0, "s", "a primary that cannot renew its key tries so long, "
+    "then steps down",
+    "patroni.readthedocs.io dynamic configuration: retry_timeout; patroni 3.0 ha.py, "
+    "_handle_dcs_error",
+)  # fmt: skip
 SENTINEL_QUORUM = Fact(
     "failover.quorum", 2, "Sentinels", "so many of three must miss a primary to promote another",
     "redis.io/docs, High availability with Redis Sentinel, examples 2 and 3: three boxes, quorum 2",
@@ -220,6 +226,14 @@ SENTINEL_QUORUM = Fact(
 SENTINEL_TIMEOUT = Fact(
     "failover.timeout", 180.0, "s", "a failover that fails is tried again after twice as long",
     "redis 7.4 src/sentinel.c: sentinel_default_failover_timeout, sentinelStartFailoverIfNeeded",
+)  # fmt: skip
+MIN_REPLICAS = Fact(
+    "redis.min_replicas_to_write", 0, "replicas", "with fewer a primary takes no writes",
+    "redis 7.4 redis.conf: min-replicas-to-write, which is off",
+)  # fmt: skip
+MIN_REPLICAS_LAG = Fact(
+    "redis.min_replicas_max_lag", 10.0, "s", "... that have acknowledged within so long",
+    "redis 7.4 redis.conf: min-replicas-max-lag",
 )  # fmt: skip
 FAILOVER_FAILS = Fact(
     "failover.fails", 0.02, "ratio", "of failovers do not end with a primary",

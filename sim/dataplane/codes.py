@@ -110,7 +110,7 @@ class JobLoss(IntEnum):
     """Why a job will never be done."""
 
     REDIS_WIPED = 0  # the queue's process or host died and the job was not on disk
-    REDIS_DOWN = 1  # the push failed: nobody answered
+    REDIS_DOWN = 1  # the push failed: nobody answered, or it takes none
     WORKER_KILLED = 2  # popped, not acknowledged, its worker died
     QUEUE_FULL = 3  # maxmemory with noeviction: the push was refused
     EVICTED = 4  # maxmemory with an evicting policy: the key went

@@ -123,6 +123,10 @@ class DataPlane(Protocol):
         pushed later are lost, those taken later wait there once more. Comes before the
         `set_profile`, or `start`, by which a container plays this queue."""
 
+    def part(self, queue: int, other: int, segments: Sequence[int]) -> None:
+        """From now on who pushes from these segments takes another queue for this one: its old
+        primary, which has not heard that it is one no more. None: nobody does."""
+
     def flush(self, cache: int) -> None:
         """This cache has forgotten all that it held."""
 

@@ -166,6 +166,8 @@ class Profile:
     dead_letters: int = -1  # the queue that gets what is given up, as a new job; -1: none does
     # which database, queue or cache it is; of a WORKER: which queue it takes from
     number: int = 0
+    # DATABASE: it is no primary, and ends all connections; QUEUE: it gives and takes nothing
+    read_only: bool = False
     # DATABASE
     connection_slots: int = 97  # max_connections - superuser_reserved - reserved
     connect_cpu_s: float = 0.0038  # cost of a new connection, paid with its first query

@@ -61,6 +61,8 @@ class Failover(Record):
     by: Literal["patroni", "managed", "sentinel"] = "patroni"  # sentinel: of Redis, nobody else
     ttl: Span = default(facts.FAILOVER_TTL)  # Sentinel: down-after-milliseconds, 30000 too
     loop_wait: Span = default(facts.FAILOVER_LOOP)
+    # Patroni: then a primary that cannot renew its key steps down. ttl >= loop_wait + 2 of these
+    retry_timeout: Span = default(facts.FAILOVER_RETRY)
     # until connections reach the new primary: from the decision; of a managed one, from the failure
     # (null: as measured, as published: control/self_healing/failover.py)
     takes: LawSpec | None = None

@@ -53,6 +53,10 @@ def _database(title: str, slots: Fact[int], connect: Fact[float], full: str) -> 
     return Engine(title, "postgres", defaults, ("failover",), full=full)
 
 
+REDIS_ALONE = (
+    "maxmemory", "eviction", "empty_size", "follows", "failover",
+    "min_replicas_to_write", "min_replicas_max_lag",
+)  # fmt: skip
 ENGINES: Mapping[str, Engine] = {
     "postgres": Engine("PostgreSQL", "postgres", full="SQLSTATE 53300"),
     # one connection more than its limit is for an administrator (8.4 refman, too-many-connections)
@@ -75,7 +79,7 @@ ENGINES: Mapping[str, Engine] = {
         "RabbitMQ",
         "redis",
         defaults={"persistence": "durable"},
-        unread=("maxmemory", "eviction", "empty_size", "follows", "failover", "latency"),
+        unread=(*REDIS_ALONE, "latency"),
         jobs={
             "redelivery": facts.RABBITMQ_SILENCE,
             "redelivery_look": facts.RABBITMQ_LOOK,
@@ -95,7 +99,7 @@ ENGINES: Mapping[str, Engine] = {
             "managed": {},
             "latency": {"lognormal": {"mean": "16ms", "cv": 1}},
         },
-        unread=("maxmemory", "eviction", "empty_size", "follows", "failover"),
+        unread=REDIS_ALONE,
         jobs={
             "delivery": facts.SQS_DELIVERY,
             "redelivery_from": facts.SQS_FROM,

@@ -267,6 +267,8 @@ class Service(Record):
     eviction: Literal["noeviction", "allkeys"] = "noeviction"
     job_size: Bytes = default(facts.JOB_SIZE)
     empty_size: Bytes = default(facts.REDIS_EMPTY)
+    min_replicas_to_write: Count = default(facts.MIN_REPLICAS)
+    min_replicas_max_lag: Span = default(facts.MIN_REPLICAS_LAG)
     # role cache
     holds: CacheContents = CacheContents()
 

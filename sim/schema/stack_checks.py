@@ -37,6 +37,7 @@ FIELD_ROLES: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("follows", "failover"), ("postgres", "redis", "cache")),
     "managed": ("postgres", "redis"),
     **dict.fromkeys(("persistence", "maxmemory", "eviction", "job_size", "empty_size"), ("redis",)),
+    **dict.fromkeys(("min_replicas_to_write", "min_replicas_max_lag"), ("redis",)),
     "holds": ("cache",),
 }  # fmt: skip
 
@@ -231,6 +232,10 @@ def _replica_issues(name: str, service: Service, stack: Stack, at: Spot) -> Iter
         found, expected = repr(service.follows.primary), f"a primary ({one_of(primaries)})"
         near = closest(service.follows.primary, primaries)
         yield at.down("follows", "primary").issue(found, expected, near)
+    copies, least = len(stack.copies(name)), service.min_replicas_to_write
+    if least > copies:
+        found = f"{least}, and {name} has {copies or 'no'} replica{'s' * (copies > 1)}"
+        yield at.down("min_replicas_to_write").issue(found, f"{copies} at most")
     rules, own = service.failover, at.down("failover")
     if rules is None or service.role not in FAILOVERS:
         return
@@ -247,7 +252,9 @@ def _replica_issues(name: str, service: Service, stack: Stack, at: Spot) -> Iter
         title = "a cache" if service.role == "cache" else stack.engine_of(name).title
         yield own.down("by").issue(f"{rules.by} of {title}", one_of(able))
         return
-    unread = ("loop_wait",) if rules.by == "sentinel" else ("quorum", "timeout")
+    unread = {"patroni": ("quorum", "timeout"), "sentinel": ("loop_wait", "retry_timeout")}.get(
+        rules.by, ("quorum", "timeout", "retry_timeout")
+    )
     for field in sorted(rules.model_fields_set.intersection(unread)):
         found = f"{field}, which a failover by {rules.by} does not have"
         yield own.down(field).issue(found, "nothing here", key=True)

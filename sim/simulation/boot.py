@@ -17,7 +17,7 @@ from sim.control.people.human import Human
 from sim.control.people.on_call import OnCall
 from sim.control.resource_limits.profiles import client_of, law, profile_in
 from sim.control.rolling_updates.compose import place
-from sim.control.self_healing import failover, managed
+from sim.control.self_healing import failover, managed, replicas
 from sim.control.service_discovery.addresses import StaticAddress, addresses_of
 from sim.dataplane.codes import Algorithm
 from sim.dataplane.plane import DataPlane
@@ -194,6 +194,8 @@ def start_controllers(cluster: Cluster, scenario: Scenario) -> Faults:
     for name, service in cluster.stack.services.items():
         if service.failover is not None:
             cluster.clock.loop(failover.watch(cluster, name, service.failover))
+        if service.min_replicas_to_write > 0:
+            cluster.clock.loop(replicas.count(cluster, name))
     if cluster.managed:
         cluster.clock.loop(managed.provide(cluster))
     if cluster.host_ports:

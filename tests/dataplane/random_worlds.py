@@ -42,6 +42,7 @@ class Dice:
     def __init__(self, seed: int, lattice: bool) -> None:
         self.random = Random(2 * seed + lattice)
         self.aside = Random(10**9 + 2 * seed + lattice).choice  # leaves all else as it would be
+        self.beside = Random(4 * 10**9 + 2 * seed + lattice)  # ... as well
         self.lattice = self.random.choice((1 / 32, 1 / 32, 1 / 128)) if lattice else 0.0
 
     def __call__(self, chance: float) -> bool:
@@ -286,6 +287,7 @@ def database(dice: Dice) -> Profile:
         memory_limit=dice.pick(0, 0, 64) * MIB,
         connection_slots=dice.pick(1, 4, 8, 16, 32, 97),
         locked_share=dice.pick(0.0, 0.0, 0.0, 0.0, 0.1, 0.5),
+        read_only=dice.beside.random() < 0.05,
         connect_cpu_s=dice.s(0.0, 0.07),
         connect_s=dice.s(0.0, 0.1),
         cost_growth=dice.pick(0.0, 0.125, 0.5),
@@ -306,6 +308,7 @@ def pushed(dice: Dice, profile: Profile) -> Profile:
             locked_share=dice.pick(0.0, 0.3, 0.6, 1.0),
             cost_growth=dice.pick(0.0, 0.5),
             connection_slots=dice.pick(1, 8, 97),
+            read_only=dice.beside.random() < 0.3,
             number=dice.pick(profile.number, dice.int(0, DATABASES - 1)),  # it is promoted
         )
     return replace(
@@ -331,6 +334,7 @@ def queue(dice: Dice) -> Profile:
         evict=dice(0.5),
         job_bytes=job_bytes,
         unsent_s=dice.aside((0.0, 0.0, 0.0, 0.5, 5.0, 500.0)),
+        read_only=dice.beside.random() < 0.1,
     )
 
 
@@ -630,6 +634,13 @@ class Author:
             self.step(t, "promote", number, t - aside((0.0, 0.125, 1.0, 10.0)))
             self.step(later, "set_profile", aside(queues), version)
 
+    def part(self, t: float) -> None:
+        """Some take another queue for this one, whose primary it was; or nobody does any more."""
+        beside = self.dice.beside
+        if beside.random() < 0.4:
+            who = [segment for segment in range(3) if beside.random() < 0.5]
+            self.step(t, "part", beside.randrange(QUEUES), beside.randrange(QUEUES), who)
+
     def drain(self, t: float, later: float, c: int) -> None:
         self.step(t, "drain", c)
         if self.dice(0.5) and later < INF:
@@ -761,6 +772,7 @@ def make_world(seed: int, lattice: bool) -> World:
         author.gate(t)
         author.cool(t)
         author.succeed(t)
+        author.part(t)
     soonest = 8.0 if long else 1.0  # who never finds memory is started a thousand times, not more
     restart = tuple(soonest * dice.pick(0.125, 0.25, 1.0, INF) for _ in range(20))
     script = sorted(author.steps, key=lambda step: step.t_s)

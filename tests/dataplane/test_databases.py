@@ -172,3 +172,16 @@ def test_who_hangs_on_a_silent_primary_is_reset_when_another_takes_its_place(pla
     )  # fmt: skip
     w = w._replace(profiles=(*w.profiles, database(0)))
     assert ends(plane_class, w) == [(7.0, 0, 2), (9.0, 1, 2)]
+
+
+def test_one_that_steps_down_ends_its_connections_and_lets_nobody_in(plane_class):
+    """A query of a second is in it at 1.5, when it becomes read-only: reset, and who asks at 2.0
+    fails at once. From 3.0 on it takes what comes, over new connections."""
+    w = world(
+        users(1.0, 2.0, 4.0), api(asks(0, 1.0), pool=1), database(0), cores=9.0,
+        script=[(1.5, "set_profile", (1, 2)), (3.0, "set_profile", (1, 1))],
+    )  # fmt: skip
+    w = w._replace(profiles=(*w.profiles, replace(database(0), read_only=True)))
+    assert ends(plane_class, w) == [(1.5, 0, 1), (2.0, 0, 2), (5.0, 1, 2)]
+    run = drive(plane_class, w)
+    assert run.causes() == {Outcome.SUCCEEDED: 1, Outcome.HTTP_500: 2}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from sim.dataplane.codes import JOB_CAUSES, Does, JobLoss, Kind, Outcome, Persistence
-from sim.dataplane.profile import Client, Profile, StoryStep, Workload
+from sim.dataplane.codes import JOB_CAUSES, Algorithm, Does, JobLoss, Kind, Outcome, Persistence
+from sim.dataplane.profile import Client, Profile, Routing, StoryStep, Workload
 from tests.dataplane.worlds import at, constant, drive, exponential, world
 
 CPU, PUSH = Does.CPU, Does.PUSH
@@ -246,3 +246,41 @@ def test_the_jobs_of_a_schedule_are_the_same_whatever_else_is_pushed(plane_class
         assert run.plane.queue_gauge(1).done == 5
         used.append(run.plane.container_gauge(3).busy_s)
     assert used[0] == used[1] > 0.0
+
+
+# ---- two primaries at once ----
+def test_who_stands_apart_pushes_into_the_old_primary_until_it_is_told(plane_class):
+    """Of two of the API one stands in segment 1, with the queue that was the first one's; users
+    ask both in turn, each second from 2 on. Until 5.5 all push into the one queue (4 jobs); from
+    then on who stands apart takes the second for it (at 7 and 9); until 10.5, when nobody does any
+    more, and what it has is lost."""
+    apart = api(pushes(0))
+    script = [
+        (0.0, "place", (1, 1)), (0.0, "place", (3, 1)),
+        (0.0, "set_routing", (Routing(Algorithm.ROUND_ROBIN),)),
+        (5.5, "part", (0, 1, [1])), (10.5, "part", (0, 1, [])), (10.5, "promote", (1, -1.0)),
+    ]  # fmt: skip
+    times = [float(t) for t in range(2, 13)]
+    w = world(users(*times), apart, apart, queue(0), queue(1), script=script)
+    seen = []
+    run = drive(plane_class, w, [10.25], lambda plane: seen.append(gauges(plane)))
+    assert [(gauge.queued, gauge.lost) for gauge in seen[0]] == [(7, 0), (2, 0)]
+    first, second = gauges(run.plane)
+    assert (first.queued, first.lost) == (9, 0)
+    assert (second.pushed, second.queued, second.lost) == (2, 0, 2)
+    assert second.causes[JobLoss.NOT_REPLICATED] == 2
+    assert run.causes() == {Outcome.SUCCEEDED: 11}
+
+
+def test_a_queue_that_takes_no_writes_refuses_pushes_and_hands_out_nothing(plane_class):
+    """Its worker does one job, of 3 s, when another is pushed at 2 and waits; from 2.5 to 9.5 it is
+    read-only: what is pushed at 5 fails at once, and what waits is begun at 9.5."""
+    script = [(2.5, "set_profile", (1, 3)), (9.5, "set_profile", (1, 1))]
+    w = world(users(1.0, 2.0, 5.0, 10.0), api(pushes(0)), queue(0), worker(0, 3.0), script=script)
+    w = w._replace(profiles=(*w.profiles, queue(0, read_only=True)))
+    seen = {}
+    run = drive(plane_class, w, [9.0, 12.0, 13.0], lambda p: seen.update({p.now: p.queue_gauge(0)}))
+    assert (seen[9.0].done, seen[9.0].queued, seen[9.0].in_progress) == (1, 1, 0)
+    assert (seen[12.0].done, seen[13.0].done) == (1, 2)
+    assert seen[9.0].causes[JobLoss.REDIS_DOWN] == 1
+    assert run.causes() == {Outcome.SUCCEEDED: 3, Outcome.HTTP_500: 1}

@@ -61,7 +61,7 @@ def test_what_runs_without_a_worker() -> None:
     about_others = {
         "slow_dependency": "external", "third_party_down": "external",
         "retry_amplification": "api", "connection_pinning": "api", "cold_cache": "catalogue",
-        "queue_failover": "redis",
+        "queue_failover": "redis", "split_brain": "redis",
     }  # fmt: skip
     for name in set(list_scenarios()) - {*about_workers, *about_others}:
         assert load_scenario(name, stack=stack).name == name

@@ -316,6 +316,10 @@ STACKS = (
         "queue: {role: redis, failover: {by: sentinel, loop_wait: 5s}}\n"
         "  copy: {role: redis, follows: {primary: queue}}", 14,
         "services.queue.failover.loop_wait", ("loop_wait", "by sentinel does not have")),
+    Bad("more replicas than there are", "queue: {role: redis}",
+        "queue: {role: redis, min_replicas_to_write: 2}\n"
+        "  copy: {role: redis, follows: {primary: queue}}", 14,
+        "services.queue.min_replicas_to_write", ("2, and queue has 1 replica", "1 at most")),
     Bad("a replica of another kind", "queue: {role: redis}",
         "queue: {role: redis}\n  copy: {role: redis, follows: {primary: db}}", 15,
         "services.copy.follows.primary", ("'db'", "a primary (one of queue)")),

@@ -52,6 +52,8 @@ class Rank(IntEnum):
     NODE_EVICTION = auto()
     NODE_REPAIR = auto()
     POD_GC = auto()
+    STEP_DOWN = auto()  # a primary, that cannot say that it lives; by its number
+    REPLICAS = auto()  # a queue counts those that follow it; by its number
     FAILOVER = auto()  # of a database, by its number
     # endpoints, balancer checks
     DISCOVERY = auto()

@@ -106,6 +106,8 @@ class Containers(World):
             rules = self.profile_of(service, version)
             if service in self.plays:
                 rules = replace(rules, number=self.plays[service])
+            if service in self.read_only:
+                rules = replace(rules, read_only=True)
             for tuned in self.tuned.get(service, ()):
                 rules = tuned(rules)
             self._profiles[key] = self.plane.add_profile(rules)
@@ -144,6 +146,17 @@ class Containers(World):
         self.plays |= {primary: numbers[heir], heir: numbers[primary]}
         for name in numbers:
             self._forget_profiles(name)
+
+    def deny_writes(self, store: str, denied: bool) -> None:
+        """Its process takes none from now on; or again."""
+        if denied != (store in self.read_only):
+            self._forget_profiles(store)
+        if denied:
+            self.read_only.setdefault(store, self.clock.now)
+        else:
+            self.read_only.pop(store, None)
+        for c in self.of(store):
+            self.reread(c)
 
     def unpromote(self, database: str, failed: bool) -> None:
         """Its failover has failed, and nobody else promotes a replica; or that is over."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sim.control.core.containers import Containers
-from sim.control.core.records import Change, Server, Volume
+from sim.control.core.records import Change, Container, Server, Volume
 from sim.dataplane import draws
 from sim.results.run import LostRows
 
@@ -94,3 +94,16 @@ class Disks(Containers):
             return
         lost = self._written(database, since_s, until_s)
         self.count.lost_rows.append(lost._replace(lag=True, restored_s=self.clock.now))
+
+    def part(self, queue: str, old: Container, segments: list[int]) -> None:
+        """Another process is its primary, and who pushes from these segments does not know: two
+        take jobs at once."""
+        self.parted[queue] = number = self.plays[old.service]
+        self.reread(old)
+        self.plane.part(self.stack.number(queue), number, segments)
+
+    def unite(self, queue: str) -> None:
+        """Its old primary is a replica at last; what that has taken since nobody else has."""
+        number = self.parted.pop(queue)
+        self.plane.part(self.stack.number(queue), number, [])
+        self.plane.promote(number, -1.0)

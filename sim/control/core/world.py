@@ -82,6 +82,9 @@ class World:
     plays: dict[str, int] = field(default_factory=dict)  # whose number a store has
     silent_s: dict[str, float] = field(default_factory=dict)  # when a service last fell silent
     unpromoted: set[str] = field(default_factory=set)  # those of which a failover has failed
+    read_only: dict[str, float] = field(default_factory=dict)  # stores that take no writes, since
+    # queues with two primaries: the number of the one that has not heard of the other
+    parted: dict[str, int] = field(default_factory=dict)
     failed: dict[tuple[str, Version], int] = field(default_factory=dict)  # exits of a version
     paused: set[str] = field(default_factory=set)  # services whose rollout stands still
     callers: dict[str, list[int]] = field(default_factory=dict)  # all profiles of each service

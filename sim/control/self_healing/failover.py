@@ -3,11 +3,13 @@ asked to.
 
 Patroni: the primary says each `loop_wait` that it lives; a replica takes its place once it has been
 silent for `ttl`, which is ttl - U(0, loop_wait) after its death, and clients get there through a
-balancer that asks each server. Whoever is back before that stays what it was. A managed service is
-described by the time that its provider publishes. The primary comes back as a replica; what it had
+balancer that asks each server. Whoever is back before that stays what it was. One that lives and
+cannot say so steps down before its place is taken. A managed service is described by the time that
+its provider publishes. The primary comes back as a replica; what it had
 committed and not sent is lost. Three Sentinels ask Redis each second; if enough of them have heard
-nothing for `ttl`, and as many can vote, one is elected and promotes the replica. It fences nobody,
-and tries again after two time-outs of a failover. Sources: redis 7.4 src/sentinel.c;
+nothing for `ttl`, and as many can vote, one is elected and promotes the replica. It fences nobody:
+a primary that is cut off goes on for its side, and what it takes is lost when it is heard again. It
+tries again after two time-outs of a failover. Sources: redis 7.4 src/sentinel.c;
 patroni.readthedocs.io, dynamic configuration and replication modes; Patroni 3.0.2 and HAProxy 2.6,
 measured; Amazon RDS User Guide, Failing over a Multi-AZ DB instance.
 """
@@ -20,7 +22,7 @@ from itertools import product
 from sim.constants.facts import Fact
 from sim.control.core.clock import Loop, Rank, Task
 from sim.control.core.cluster import Cluster, Container, Server
-from sim.control.core.wires import segment, torn, torn_since_s
+from sim.control.core.wires import segment, segments, torn, torn_since_s
 from sim.schema.databases import Failover
 from sim.schema.fields import LawSpec
 
@@ -47,6 +49,12 @@ SENTINELS = Fact(
     "sentinel.count", 3, "Sentinels", "stand on the first servers, one after the other",
     "redis.io/docs, High availability with Redis Sentinel: at least three; the majority elects",
     fixed="chosen: as most have it",
+)  # fmt: skip
+CONVERTED = Fact(
+    "sentinel.converted", 10.0, "s", "an old primary that is heard again is told so much later",
+    "redis 7.4 src/sentinel.c: four periods of SENTINEL_PUBLISH_PERIOD, then the next INFO; Redis "
+    "7.0.15, measured",
+    fixed="compiled in",
 )  # fmt: skip
 MANAGED_LOW = Fact(
     "failover.managed_low", 60.0, "s", "a managed failover takes so long at least",
@@ -93,14 +101,40 @@ def watch(cluster: Cluster, store: str, rules: Failover) -> Loop:
     heard_s, again_s = clock.now, clock.now
     while True:
         if heard(cluster, store, rules):
+            if rules.by == "patroni":
+                yield from step_up(cluster, store, rules)
             heard_s = again_s = clock.now
             cluster.unpromote(store, False)
         elif clock.now < max(heard_s + rules.ttl, again_s):
-            pass
+            if rules.by == "patroni" and clock.now <= heard_s + every_s:
+                clock.loop(step_down(cluster, store, rules))
         elif not sentinel or agree(cluster, store, rules.quorum):
             again_s = clock.now + (yield from fail_over(cluster, store, rules))
             heard_s = clock.now
         yield clock.after(every_s, Rank.FAILOVER, number, part)
+
+
+def step_down(cluster: Cluster, store: str, rules: Failover) -> Loop:
+    """A primary that has failed to renew its key, and goes on failing, ends all connections before
+    anybody else can have the key. One that hangs does nothing (that is what a watchdog is for)."""
+    primary, number = cluster.primary_of(store), cluster.stack.number(store)
+    retry_s = min(rules.retry_timeout, max(0.0, rules.ttl - rules.loop_wait) / 2.0)  # or it warns
+    yield cluster.clock.after(retry_s, Rank.STEP_DOWN, number)
+    still = primary == cluster.primary_of(store) and primary not in cluster.read_only
+    if still and serving(cluster, primary) and not heard(cluster, store, rules):
+        cluster.deny_writes(primary, True)
+        text = f"{primary} cannot renew its leader key, and steps down: no writes from now on"
+        cluster.say("demoted", store, text)
+
+
+def step_up(cluster: Cluster, store: str, rules: Failover) -> Loop:
+    """It has its key still, and is the primary again."""
+    primary, number = cluster.primary_of(store), cluster.stack.number(store)
+    if primary in cluster.read_only:
+        takes_s = cluster.duration(takes(rules), "failover/takes")
+        yield cluster.clock.after(takes_s, Rank.FAILOVER, number, PARTS["postgres"])
+        cluster.deny_writes(primary, False)
+        cluster.say("promoted", store, f"{primary} is the primary of {store} again")
 
 
 def watchers(cluster: Cluster) -> list[Server]:
@@ -183,7 +217,9 @@ def promote(cluster: Cluster, store: str, takes_s: float) -> Loop:
     """The standby is the primary in so many seconds, and the primary, once it is back, a replica.
     One that lives hands over all that it has; one that hangs is fenced, if it is a database; one
     that is dead takes with it what it had not sent, one that is cut off also what it took until
-    now."""
+    now, or until it stepped down, or, a queue, what it goes on to take."""
+    if store in cluster.parted:
+        cluster.unite(store)
     primary, standby = cluster.primary_of(store), cluster.standby(store)
     role = cluster.service(primary).role
     lives = heard(cluster, store, cluster.service(store).failover)
@@ -198,10 +234,11 @@ def promote(cluster: Cluster, store: str, takes_s: float) -> Loop:
         law = follower.lag if follower is not None else LawSpec()
         since_s -= cluster.duration(law, LAGS.get(role, f"failover/{store}/lag"))
         if role == "postgres":
-            cluster.lag(store, since_s, cluster.clock.now if alone else failed_s)
-        for c in alone:
-            cluster.clock.loop(rejoin(cluster, c, store))
+            until_s = cluster.read_only.get(primary, cluster.clock.now)
+            cluster.lag(store, min(since_s, until_s), until_s if alone else failed_s)
     cluster.exchange(store, standby)
+    if role == "postgres" and not alone:
+        cluster.deny_writes(primary, False)
     for c in lives:
         cluster.reread(c)
     hung = [c for c in cluster.of(primary) if c.hung and c.alive]
@@ -214,6 +251,10 @@ def promote(cluster: Cluster, store: str, takes_s: float) -> Loop:
         cluster.reread(c)
     cluster.unpromote(store, False)
     cluster.say("promoted", store, f"{standby} is the primary of {store} now")
+    for c in alone:
+        if role == "redis" and c.alive:
+            split(cluster, store, c, cluster.of(standby)[0])
+        cluster.clock.loop(rejoin(cluster, c, store))
 
 
 def apart(cluster: Cluster, primary: str, standby: str) -> float:
@@ -223,12 +264,28 @@ def apart(cluster: Cluster, primary: str, standby: str) -> float:
     return min((torn_since_s(cluster, *place) for place in places), default=math.inf)
 
 
+def split(cluster: Cluster, queue: str, old: Container, new: Container) -> None:
+    """The old primary goes on, for who is on its side of the network."""
+    ends = segment(cluster, old.server), segment(cluster, new.server)
+    its = [s for s in segments(cluster) if s == ends[0] or not torn(cluster, s, ends[0])]
+    cluster.part(queue, old, [s for s in its if torn(cluster, s, ends[1])])
+
+
 def rejoin(cluster: Cluster, c: Container, store: str) -> Loop:
-    """It was cut off, and is a replica from when it is heard again."""
-    changes = cluster.watch("server_heard", "mended")
+    """It was cut off, and is a replica once it is heard again; one whom a Sentinel has to tell so
+    is a primary until then, to those who know no other."""
+    changes, rules = cluster.watch("server_heard", "mended"), cluster.service(store).failover
     while not c.server.heard or apart(cluster, c.service, cluster.primary_of(store)) < math.inf:
         yield changes.get()
-    cluster.reread(c)
+    if store in cluster.parted:
+        if rules is not None:
+            number, part = cluster.stack.number(store), PARTS["redis"]
+            yield cluster.clock.after(CONVERTED.value, Rank.STEP_DOWN, number, part)
+        if store in cluster.parted:
+            cluster.unite(store)
+            text = f"{c.name} has heard that it is a replica now: what it took alone is lost"
+            cluster.say("demoted", store, text)
+    cluster.deny_writes(c.service, False)
 
 
 def switch_over(cluster: Cluster, database: str) -> Task[bool]:

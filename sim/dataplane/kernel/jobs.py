@@ -75,26 +75,39 @@ ENQUEUE_STREAM = stream(SCHEDULED)
 
 @inner
 def up(w: Any, q: int) -> bool:
-    return reach(w, w.queue[q].redis, -1) == 0
+    c = w.queue[q].redis
+    return reach(w, c, -1) == 0 and w.version[w.container[c].profile].read_only == 0
 
 
 # ---- pushing ----
 @inner
+def seen_from(w: Any, q: int, c: int) -> int:
+    """What this container takes for a queue."""
+    queue = w.queue[q]
+    there = (queue.parted >> w.segment[w.container[c].server]) & 1
+    return queue.other if there != 0 else q
+
+
+@inner
 def push(w: Any, s: int, i: int, lost: bool) -> int:
     work = w.work[s]
-    q = w.step[i].target
+    q = seen_from(w, w.step[i].target, work.at)
     c = w.queue[q].redis
     if c == -1:
         return SUCCEEDED
     count_job(w, q, ENQUEUED)
     if lost or reach(w, c, work.at) == SILENT:
-        work.push = 1
+        work.push = q + 1
         w.queue[q].pushing += 1
         work.stage = PUSH_FAILED
         timeout = w.version[w.container[work.at].profile].push_timeout_s
         work.timer_at = set_timer(w, CHECKOUT, timeout, work.id, s)
         return WAITS
-    if c == NOBODY or w.container[c].life != LISTENING:
+    if (
+        c == NOBODY
+        or w.container[c].life != LISTENING
+        or w.version[w.container[c].profile].read_only != 0
+    ):
         count_job(w, q, FIRST_LOSS + REDIS_DOWN)
         return HTTP_500
     if not make_room(w, q):
@@ -138,7 +151,7 @@ def enqueue(w: Any, q: int, jobs: int) -> None:
 
 @inner
 def push_lost(w: Any, s: int) -> None:
-    q = w.step[w.work[s].step - 1].target
+    q = w.work[s].push - 1
     w.work[s].push = 0
     w.queue[q].pushing -= 1
     count_job(w, q, FIRST_LOSS + REDIS_DOWN)

@@ -173,6 +173,7 @@ QUEUE: RecordFields = [  # `redis`: the container that plays it; NOBODY any more
     ("taken_head", N), ("taken_tail", N), ("scheduled", N),
     ("fallen", N),  # it crashed: its persistence; INTACT: what it lost is decided
     ("unsent_head", N), ("unsent_tail", N), ("first_copy", N), ("last_copy", N),
+    ("other", N), ("parted", N),  # that segments take for it: a bit for each of them
 ]  # fmt: skip
 CACHE_ROW: RecordFields = [  # `server`: the container that plays it; least recently used first
     ("server", N), ("entries", N), ("first", N), ("last", N), ("begun", N),

@@ -246,6 +246,10 @@ class CompiledPlane:
     def promote(self, queue: int, since_s: float) -> None:
         self._act(verbs.PROMOTED, queue, 0, since_s)
 
+    def part(self, queue: int, other: int, segments: Sequence[int]) -> None:
+        row = self.box[0]["queue"][queue]
+        row["other"], row["parted"] = other, sum(1 << segment for segment in {*segments})
+
     def flush(self, cache: int) -> None:
         self._act(verbs.FLUSH, cache)
 

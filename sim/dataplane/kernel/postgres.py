@@ -110,9 +110,9 @@ def open_one(w: Any, c: int, pool: int) -> int:
     code = reach(w, w.store[d].db, c)
     if code != 0:
         return code
-    if w.container[c].locked != 0:
-        return HTTP_500
     store = w.store[d]
+    if w.container[c].locked != 0 or w.version[w.container[store.db].profile].read_only != 0:
+        return HTTP_500
     if pooled_db(w, d):
         if store.clients >= w.version[w.container[store.db].profile].pooler_clients:
             refuse(w, d)

@@ -8,7 +8,7 @@ from sim.dataplane.kernel.caches import look_up, unanswered
 from sim.dataplane.kernel.codes import DO_PUSH, HTTP_500, PASSED
 from sim.dataplane.kernel.compile import inner
 from sim.dataplane.kernel.containers import reach
-from sim.dataplane.kernel.jobs import push
+from sim.dataplane.kernel.jobs import push, seen_from
 from sim.dataplane.kernel.layout import AT_STORE, FROM_STORE
 from sim.dataplane.kernel.losses import sends
 from sim.dataplane.kernel.network import round_trip
@@ -17,10 +17,12 @@ from sim.dataplane.kernel.timing import set_timer
 
 
 @inner
-def player(w: Any, i: int) -> int:
+def player(w: Any, i: int, asker: int) -> int:
     """The container that plays the store of step i."""
     step = w.step[i]
-    return w.queue[step.target].redis if step.does == DO_PUSH else w.cache[step.target].server
+    if step.does == DO_PUSH:
+        return w.queue[seen_from(w, step.target, asker)].redis
+    return w.cache[step.target].server
 
 
 @inner
@@ -31,7 +33,7 @@ def serve(w: Any, s: int, i: int, lost: bool) -> int:
 @inner
 def store_asked(w: Any, s: int, i: int) -> int:
     """The outcome of step i, or WAITS."""
-    work, step, c = w.work[s], w.step[i], player(w, i)
+    work, step, c = w.work[s], w.step[i], player(w, i, w.work[s].at)
     if c < 0 or reach(w, c, work.at) != 0:
         return serve(w, s, i, False)
     v, timeout_s = w.container[work.at].server, step.cache_timeout_s
@@ -52,7 +54,7 @@ def store_asked(w: Any, s: int, i: int) -> int:
 @inner
 def store_reached(w: Any, s: int, i: int, travelled: bool) -> int:
     """`travelled`: it took time, in which much may have changed."""
-    work, c, left_s = w.work[s], player(w, i), w.work[s].demand
+    work, c, left_s = w.work[s], player(w, i, w.work[s].at), w.work[s].demand
     answers = not travelled or (c >= 0 and reach(w, c, work.at) == 0)
     code = serve(w, s, i, False)
     if code == WAITS or not answers:

@@ -366,13 +366,15 @@ def resume(w: Any, c: int) -> None:
 @inner
 def set_profile(w: Any, c: int, p: int) -> None:
     container = w.container[c]
-    kind = w.version[p].kind
-    if container.life == EXITED or kind != w.version[container.profile].kind:
+    rules, kind = w.version[container.profile], w.version[p].kind
+    if container.life == EXITED or kind != rules.kind:
         return
     if kind == WORKER and takes(w, c):
         w.queue[w.version[p].number].idle -= free_places(w, c)
-    if kind == DATABASE and w.version[p].number != w.version[container.profile].number:
+    if kind == DATABASE and w.version[p].number != rules.number:
         play(w, c, p)
+    elif kind == DATABASE and w.version[p].read_only > rules.read_only and plays(w, c):
+        reset(w, w.version[p].number)
     if kind == QUEUE:
         play_queue(w, c, w.version[p].number)
     elif kind == CACHE:

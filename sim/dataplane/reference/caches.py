@@ -54,6 +54,9 @@ class Cache:
         return CacheGauge(*(getattr(self, name) for name in CacheGauge._fields))
 
     # ---- asked ----
+    def seen_from(self, asker: Instance) -> Cache:
+        return self
+
     @property
     def process(self) -> Instance | None:
         return self.server
@@ -65,7 +68,7 @@ class Cache:
         self.unanswered += 1
         return Outcome.HTTP_500 if step.cache.fails else Outcome.SUCCEEDED
 
-    def look_up(
+    def serve(
         self, work: Work, step: StoryStep, lost: bool = False
     ) -> Generator[simpy.Event, Any, int]:
         """HIT, the outcome of a miss or of no answer, LEASED when it is time to look again, or

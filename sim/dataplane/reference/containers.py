@@ -366,11 +366,9 @@ class Instance:
         if does == Does.CALL:
             return (yield from self.ask(work, step))
         if does == Does.PUSH:
-            queue = plane.queues[step.target]
-            return (yield from across(self, work, step, queue, queue.push))
+            return (yield from across(self, work, step, plane.queues[step.target]))
         if does == Does.CACHE:
-            cache = plane.caches[step.target]
-            return (yield from across(self, work, step, cache, cache.look_up))
+            return (yield from across(self, work, step, plane.caches[step.target]))
         if does == Does.FILL:
             plane.caches[step.target].fill(step, work)
             return Outcome.SUCCEEDED

@@ -76,6 +76,8 @@ class JobQueue:
         # taken since, but still in the saved list: with the place it has there
         self.taken: list[tuple[Job, int]] = []
         self.unsent: deque[tuple[Job, int, float]] = deque()  # ... that a replica may still hold
+        # another one that these segments take for it, whose primary it was
+        self.parted: tuple[JobQueue, frozenset[int]] = (self, frozenset())
         self.fallen: Persistence | None = None  # it crashed, and what it lost is not decided yet
         self.from_disk = range(0)  # ... numbers of the copies that its disk would bring back
 
@@ -123,9 +125,13 @@ class JobQueue:
         return [*self.entries, *self.parked.values()]
 
     def up(self) -> bool:
-        return reach(self.redis, None) == 0
+        return reach(self.redis, None) == 0 and not (self.redis and self.redis.profile.read_only)
 
     # ---- pushing ----
+    def seen_from(self, asker: Instance) -> JobQueue:
+        other, segments = self.parted
+        return other if asker.server.segment in segments else self
+
     @property
     def process(self) -> Instance | None:
         return self.redis
@@ -136,7 +142,7 @@ class JobQueue:
     def unheard(self, step: StoryStep) -> int:
         return Outcome.HTTP_500
 
-    def push(
+    def serve(
         self, work: Work, step: StoryStep, lost: bool = False
     ) -> Generator[simpy.Event, Any, int]:
         """It enqueues a job, if there is a queue; the outcome is the request's if it fails.
@@ -157,7 +163,7 @@ class JobQueue:
             self.push_lost(work)
             yield from thaw(work)
             return Outcome.HTTP_500
-        if redis is None or not redis.listening:
+        if redis is None or not redis.listening or redis.profile.read_only:
             self.count(FIRST_LOSS + JobLoss.REDIS_DOWN)
             return Outcome.HTTP_500
         if not self.make_room():

@@ -189,6 +189,9 @@ class ReferencePlane:
         promoted(self.queues[queue], since_s)
         self.follow_through()
 
+    def part(self, queue: int, other: int, segments: Sequence[int]) -> None:
+        self.queues[queue].parted = self.queues[other], frozenset(segments)
+
     def flush(self, cache: int) -> None:
         self.caches[cache].clear()
         self.follow_through()
@@ -377,6 +380,8 @@ class ReferencePlane:
             c.queue.idle += rules.slots + rules.prefetch - c.profile.slots - c.profile.prefetch
         if rules.kind == Kind.DATABASE and rules.number != c.profile.number:
             play(c, self.database_of(c), self.databases[rules.number])
+        elif rules.read_only and not c.profile.read_only and self.database_of(c).db is c:
+            self.database_of(c).reset()
         if rules.kind == Kind.QUEUE:
             self.queues[rules.number].play(c)
         elif rules.kind == Kind.CACHE:

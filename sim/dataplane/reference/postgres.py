@@ -106,9 +106,9 @@ class Postgres:
         code = reach(self.db, client)
         if code:
             return code
-        if client.locked:
-            return Outcome.HTTP_500
         assert self.db is not None
+        if client.locked or self.db.profile.read_only:
+            return Outcome.HTTP_500
         if self.pooled:
             if self.clients >= self.db.profile.pooler_clients:
                 self.refuse()

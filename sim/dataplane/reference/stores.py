@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from typing import TYPE_CHECKING, Any, Protocol
 
 import simpy
@@ -21,6 +21,12 @@ Use = Generator[simpy.Event, Any, int]
 class Asked(Protocol):
     """A queue or a cache."""
 
+    def seen_from(self, asker: Instance) -> Asked:
+        """What this one takes for it: another, where two think that they are it."""
+
+    def serve(self, work: Work, step: StoryStep, lost: bool = False) -> Use:
+        """What it does; `lost`: on the way."""
+
     @property
     def process(self) -> Instance | None:
         """Who plays it."""
@@ -32,32 +38,30 @@ class Asked(Protocol):
         """What it is to who waits for its answer in vain."""
 
 
-def across(
-    asker: Instance, work: Work, step: StoryStep, store: Asked, serve: Callable[..., Use]
-) -> Use:
+def across(asker: Instance, work: Work, step: StoryStep, store: Asked) -> Use:
     """Who hears nothing in time takes it for silent, also where it has done what was asked."""
     code = LEASED
     while code == LEASED:
-        code = yield from _once(asker, work, step, store, serve)
+        code = yield from _once(asker, work, step, store)
     return code
 
 
-def _once(
-    asker: Instance, work: Work, step: StoryStep, store: Asked, serve: Callable[..., Use]
-) -> Use:
-    links, process = asker.plane.links, store.process
+def _once(asker: Instance, work: Work, step: StoryStep, asked: Asked) -> Use:
+    links, store = asker.plane.links, asked.seen_from(asker)
+    process = store.process
     if process is None or reach(process, asker) != 0:
-        return (yield from serve(work, step))
+        return (yield from store.serve(work, step))
     timeout_s = store.patience(asker, step)
     there_s = links.round_trip(asker.server, process.server, work.visit)
     there_s += links.sends(work, asker.server, process.server, timeout_s)
     if there_s > 0.0:
         if there_s >= timeout_s:
-            return (yield from serve(work, step, lost=True))
+            return (yield from store.serve(work, step, lost=True))
         yield asker.pass_time(work, there_s)  # -> arrived
+        store = asked.seen_from(asker)
         process = store.process
     state = 0 if process is None else reach(process, asker)
-    code = yield from serve(work, step)
+    code = yield from store.serve(work, step)
     if code == LEASED or state == SILENT:
         return code
     left_s, back_s = timeout_s - there_s, 0.0

@@ -76,24 +76,54 @@ def test_a_switchover_hands_over_all_and_takes_no_longer_than_the_checks():
 
 def test_one_that_only_its_neighbours_lose_is_given_up_and_what_it_took_is_lost():
     """Nobody who keeps servers loses the primary's; Patroni's store does, in two of three zones.
-    Of four writes a second the third that meets the API beside it is taken until then: and lost,
-    with all of the two seconds before the cut that the replica lacked."""
+    Of four writes a second the third that meets the API beside it is taken until it steps down: at
+    the first look that fails, and ten seconds of trying, which is ten before it is given up. They
+    are lost, with all of the two seconds before the cut that the replica lacked; from then until
+    the replica is promoted nobody writes anywhere."""
+    run = split(100)
+    demoted, (given_up,), (promoted,) = (when(run, k) for k in ("demoted", "failover", "promoted"))
+    assert 20.0 <= given_up - 60.0 <= 30.0
+    assert demoted == pytest.approx([given_up - 10.0])
+    (lost,) = run.lost_rows
+    assert (lost.since_s, lost.until_s) == pytest.approx((60.0 - LAG_S, demoted[0]), abs=1e-5)
+    taken = int(run.recording.requests[60 : int(demoted[0]), 1].sum())
+    assert rows_lost(run) == pytest.approx(taken + 4.0 * LAG_S, abs=6.0)
+    assert 4 / 3 * (demoted[0] - 60.0) * 0.4 < taken < 4 / 3 * (demoted[0] - 60.0) * 1.8
+    assert run.recording.requests[int(demoted[0]) + 1 : int(promoted), 1].sum() == 0
+    healed = run.recording.requests[180:290]
+    assert healed[:, 1].sum() >= 0.99 * healed[:, 0].sum()
+
+
+def split(lasts_s, **failover):
     settings = {
         "stack.servers.zones": ["a", "b", "c"],
         "stack.services.http.replicas": 3,
         "stack.services.http.push.share": "0%",
+        **{f"stack.services.postgres.failover.{name}": value for name, value in failover.items()},
     }
-    cut = {"at": 60, "partition": {"side": ["a"], "other_side": ["b", "c"], "lasts": "100s"}}
-    run = outage(cut, platform="kubernetes", settings=settings)
-    (given_up,) = when(run, "failover")
-    assert 20.0 <= given_up - 60.0 <= 30.0
-    (lost,) = run.lost_rows
-    assert (lost.since_s, lost.until_s) == pytest.approx((60.0 - LAG_S, given_up), abs=1e-5)
-    taken = int(run.recording.requests[60 : int(given_up), 1].sum())
-    assert rows_lost(run) == pytest.approx(taken + 4.0 * LAG_S, abs=6.0)
-    assert 4 / 3 * (given_up - 60.0) * 0.5 < taken < 4 / 3 * (given_up - 60.0) * 1.6
-    healed = run.recording.requests[180:290]
-    assert healed[:, 1].sum() >= 0.99 * healed[:, 0].sum()
+    cut = {"side": ["a"], "other_side": ["b", "c"], "lasts": f"{lasts_s}s"}
+    return outage({"at": 60, "partition": cut}, platform="kubernetes", settings=settings)
+
+
+def test_one_that_has_its_key_again_in_time_is_the_primary_again():
+    """A cut of 20 s: 10 to 20 s after it the primary steps down, and its key would have been
+    another's after 20 to 30 s; the next look finds it, and 8 s later it takes writes."""
+    run = split(20)
+    (demoted,), (again,) = when(run, "demoted"), when(run, "promoted")
+    assert 70.0 <= demoted <= 80.0
+    assert demoted + 10.0 + 8.0 == pytest.approx(again)
+    assert rows(run, "failover") == [] == list(run.lost_rows)
+    assert run.recording.requests[int(demoted) + 1 : int(again), 1].sum() == 0
+    served = run.recording.requests[int(again) + 6 : 290]
+    assert served[:, 1].sum() >= 0.99 * served[:, 0].sum()
+
+
+@pytest.mark.parametrize(("retry_timeout", "ttl", "tries_s"), [(4, 30, 4.0), (10, 20, 5.0)])
+def test_it_tries_for_retry_timeout_or_as_long_as_its_ttl_allows(retry_timeout, ttl, tries_s):
+    """Two of them and a loop are within the ttl: of 20 s and loops of 10 s 5 s are left."""
+    run = split(100, retry_timeout=f"{retry_timeout}s", ttl=f"{ttl}s")
+    (demoted,), (given_up,) = when(run, "demoted"), when(run, "failover")
+    assert given_up - demoted == pytest.approx(ttl - 10.0 - tries_s)
 
 
 def test_a_crash_is_started_in_place_before_anybody_gives_it_up():

@@ -106,28 +106,68 @@ SPLIT: dict[str, Any] = {  # of this stack the queue stands in b, its replica in
 }
 
 
-def split(engine, side, other_side, lag="0s"):
+def split(engine, side, other_side, lag="0s", **settings):
     event = {"at": 60, "partition": {"side": side, "other_side": other_side, "lasts": "100s"}}
-    return outage(event, lag=lag, settings=SPLIT, platform="kubernetes", engine=engine)
+    both = SPLIT | {f"stack.services.redis.{name}": value for name, value in settings.items()}
+    return outage(event, lag=lag, settings=both, platform="kubernetes", engine=engine)
 
 
 @pytest.mark.parametrize("engine", ["reference", "compiled"])
-def test_what_the_old_primary_took_while_it_was_alone_is_lost(engine):
+def test_what_two_primaries_take_is_lost_of_one_of_them(engine):
     """Users reach all three of the API, and one of them stands with the primary: of four pushes a
     second a third are taken there until the replica is promoted, 31 s after the cut less what a
-    ping is old: some 40, each of them lost. The other two thirds meet silence. Nobody who keeps
-    servers is cut off: it is the Sentinels who hear nothing."""
+    ping is old: some 40, each of them lost; the other two thirds meet silence. From then on each
+    side has a primary, and no user sees a failure; the old one learns of it ten seconds after it is
+    heard again, and the third of 80 s that it took is lost. Nobody who keeps servers is cut off: it
+    is the Sentinels who hear nothing."""
     run = split(engine, ["b"], ["a", "c"])
     (given_up,), (promoted,) = when(run, "failover"), when(run, "promoted")
     assert 29.0 <= given_up - 60.0 <= 30.0
     taken = int(run.recording.requests[60 : int(promoted), 1].sum())
     assert lost(run, JobLoss.NOT_REPLICATED) == taken
     assert 40 - 18 <= taken <= 40 + 18, "three deviations of a Poisson count"
+    after = run.recording.requests[int(promoted) + 2 : 290]
+    assert after[:, 1].sum() >= 0.99 * after[:, 0].sum()
+    assert when(run, "demoted") == [160.0 + 10.0]
+    old = run.queues["standby"]
+    assert old.pushed == old.lost == old.causes[JobLoss.NOT_REPLICATED]
+    assert 106 - 31 <= old.lost <= 106 + 31, "a third of four a second for 79 s"
+    assert when(run, "not_ready") == []
+
+
+MIN_REPLICAS = {"min_replicas_to_write": 1, "min_replicas_max_lag": "10s"}
+
+
+def test_a_primary_that_wants_a_replica_loses_what_it_took_within_the_lag():
+    """The last acknowledgement is up to a second old; at the first look that finds it older than 10
+    s, the 11th, it refuses. Of four a second a third is taken until then: some 14. Then its side
+    fails for as long as it is apart, and nothing of that is lost."""
+    run = split("compiled", ["b"], ["a", "c"], **MIN_REPLICAS)
+    (refuses,), (promoted,) = when(run, "read_only"), when(run, "promoted")
+    assert 70.0 <= refuses <= 71.0
+    taken = int(run.recording.requests[60 : int(refuses) + 1, 1].sum())
+    assert lost(run, JobLoss.NOT_REPLICATED) == pytest.approx(taken, abs=2)
+    assert 14 - 11 <= taken <= 14 + 11
+    assert run.recording.requests[int(refuses) + 1 : int(promoted), 1].sum() == 0
     after = run.recording.requests[int(promoted) + 2 : 159]
     assert after[:, 1].sum() == pytest.approx(2 / 3 * after[:, 0].sum(), rel=0.15)
-    healed = run.recording.requests[165:290]
-    assert healed[:, 1].sum() >= 0.99 * healed[:, 0].sum(), "and the old one follows"
-    assert when(run, "not_ready") == []
+    old = run.queues["standby"]
+    assert old.pushed == old.causes[JobLoss.REDIS_DOWN], "refused"
+    healed = run.recording.requests[172:290]
+    assert healed[:, 1].sum() >= 0.99 * healed[:, 0].sum()
+
+
+def test_a_primary_that_wants_a_replica_takes_nothing_without_it():
+    """The price: its one replica is silent for 40 s, and 11 s later nobody pushes or takes; it is
+    writable at the first look after it is back."""
+    settings = {f"stack.services.redis.{name}": value for name, value in MIN_REPLICAS.items()}
+    silent = {"at": 60, "hang": {"service": "standby", "lasts": "40s"}}
+    run = outage(silent, settings=settings)
+    (refuses,), (again,) = when(run, "read_only"), when(run, "writable")
+    assert 70.0 <= refuses <= 71.0
+    assert 100.0 <= again <= 101.0
+    assert run.recording.requests[72:100, 1].sum() == 0
+    assert rows(run, "failover") == []
 
 
 def test_one_sentinel_that_hears_nothing_promotes_nobody():
