@@ -24,8 +24,8 @@ def test_a_waiting_job_takes_a_line_of_the_cache() -> None:
     assert np.dtype(JOBS, align=True).itemsize == 64
 
 
-def test_a_waiting_request_takes_a_client_and_a_work_of_four_lines() -> None:
-    assert np.dtype(WORK, align=True).itemsize <= 4 * 64
+def test_a_waiting_request_takes_a_client_and_a_work_of_three_lines() -> None:
+    assert np.dtype(WORK, align=True).itemsize <= 3 * 64
     assert np.dtype(REQUESTS, align=True).itemsize == 40
 
 

@@ -131,22 +131,23 @@ def _numbers(declaration: type, above: str = "") -> Iterator[tuple[str, type]]:
 
 # ---- one of each ----
 WORK: RecordFields = [
-    ("id", N), ("visit", N), ("tried", N), ("step", N),  # the next one
-    ("code", N), ("at", N), ("finish", F), ("child", N),
-    ("sibling", N), ("timer_at", F), ("demand", F),
-    ("database", N), ("pool", N), ("in_session", N),
-    # of few values: a million may wait
-    ("kind", BYTE), ("stage", BYTE), ("fresh", BYTE), ("waiting", BYTE), ("opening", BYTE),
-    ("pooled", BYTE), ("phase", BYTE), ("abandoned", BYTE), ("push", BYTE), ("replied", BYTE),
+    ("id", N), ("visit", N), ("tried", N),
+    ("finish", F), ("timer_at", F), ("demand", F),
+    ("until", F),  # then nobody waits for it any more: its client, or the queue for its job
+    ("step", HALF),  # the next one
+    ("at", HALF), ("child", HALF), ("sibling", HALF), ("in_session", HALF),
+    # of few values
+    ("kind", BYTE), ("stage", BYTE), ("code", BYTE), ("fresh", BYTE), ("waiting", BYTE),
+    ("opening", BYTE), ("pooled", BYTE), ("phase", BYTE), ("abandoned", BYTE), ("push", BYTE),
+    ("replied", BYTE), ("database", BYTE), ("pool", BYTE),
     ("deep", BYTE),  # of a probe
     ("cut", BYTE), ("leased", BYTE),  # ... it waits for who is out for its key
     # of an attempt
-    ("of_request", N), ("dial_at", F), ("dial_until", F),
-    ("dials", N), ("target", N), ("balancer", N), ("policy", N),
+    ("of_request", HALF), ("dial_at", F), ("dial_until", F),
+    ("dials", HALF), ("target", HALF), ("balancer", HALF), ("policy", HALF),
     ("kept", HALF), ("via", HALF), ("gate", HALF),  # a server, by which it came in
-    ("asks", N),  # a client of it waits
-    ("of_job", N),  # of a job
-    ("until", F),  # then nobody waits for it any more: its client, or the queue for its job
+    ("asks", HALF),  # a client of it waits
+    ("of_job", HALF),  # of a job
     # which steps side by side it waits for (0: none), or is one of: of the work `parent`; whose
     # first is `branch`, which has the next as its own, in order
     ("together", N), ("parent", HALF), ("branch", HALF),
@@ -311,7 +312,7 @@ def fields(works: int, containers: int) -> list[tuple[Any, ...]]:
         ("loss", F, (MOST_SEGMENTS, MOST_SEGMENTS)),
         ("worker", N, (c,)), ("round", np.dtype(ROUND_ROW, align=True), (STANDING * c,)),
         # lists
-        ("next", N, (2 * w,)), ("prev", N, (2 * w,)),
+        ("next", HALF, (2 * w,)), ("prev", HALF, (2 * w,)),
         ("head", N, (FIRST_LIST + LISTS * c,)), ("tail", N, (FIRST_LIST + LISTS * c,)),
         # stations: when the next completion is due, and the least of each block
         ("due", F, (c,)), ("block_due", F, (c // BLOCK + 1,)), ("block_at", N, (c // BLOCK + 1,)),
