@@ -17,7 +17,8 @@ OF_USERS = -1  # in place of the number of a version that asks
 MOST_KEPT_BY_USERS = 1 << 16  # connections that users keep open
 MOST_KEPT = 256  # connections that a process keeps open for one of them
 MOST_WINDOW = 1024  # tries that a circuit breaker looks back at
-MOST_DATABASES = MOST_QUEUES = MOST_CACHES = 16
+MOST_DATABASES = MOST_QUEUES = 64  # a suite has one for each of its services
+MOST_CACHES = 16
 MOST_KEYS = 1 << 17  # of one cache
 MOST_POOLS = 4  # of one process, each of connections to one database
 MOST_SEGMENTS = 32  # of the network, in which servers stand

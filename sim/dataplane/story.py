@@ -106,7 +106,8 @@ def pools(profile: Profile) -> tuple[PoolRules, ...]:
     if len(set(known)) < len(known):
         raise ValueError(f"two pools of one database: {known}")
     if len(made) > MOST_POOLS or not set(known) <= set(range(MOST_DATABASES)):
-        raise ValueError(f"databases {known}: the engines take {MOST_POOLS} of 0 to 15 a process")
+        most = f"{MOST_POOLS} of 0 to {MOST_DATABASES - 1} a process"
+        raise ValueError(f"databases {known}: the engines take {most}")
     return tuple(made)
 
 

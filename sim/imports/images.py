@@ -63,7 +63,7 @@ _PRODUCTS = _table(
         "broker": (
             "kafka zookeeper redpanda nats activemq artemis pulsar mosquitto emqx vernemq"
             " nsqd nsqlookupd schemaregistry connect connectors rocketmq gearmand beanstalkd"
-            " memphis"
+            " memphis natsstreaming"
         ),
         "store": (
             "elasticsearch opensearch elastic clickhouse cassandra scylla influxdb neo4j couchdb"
@@ -85,6 +85,7 @@ _PRODUCTS = _table(
             " ngrok tailscale wireguard openvpn gluetun socketproxy dockerproxy diun flaresolverr"
             " selenium chrome browserless chromium playwright storybook webpack webpacker vite"
             " geoip geoipupdate clamav rspamd spamassassin imaginary imgproxy thumbor k6 locust"
+            " autoscaler descheduler"
             " wiremock mockserver sidecar newrelic datadog pyroscope parca tunnel alloy mimir xray"
             " loadgenerator loadgen loadtest trafficgenerator wrk wrk2 wrk2client fortio bot"
             " votebot virtualcustomer virtualworker flagd chronyd ntp samba nfs syncthing vpn seq"
@@ -132,7 +133,7 @@ _PARTS = _table(
         ),
         "http": (
             "web www api app backend frontend front back server service site ui vote result flask"
-            " django rails laravel php fpm phpfpm apache node express nextjs wordpress webapp"
+            " fe be django rails laravel php fpm phpfpm apache node express nextjs wordpress webapp"
             " webserver website client graphql rest fastapi gunicorn uvicorn puma tomcat spring"
             " dashboard portal storefront shop bff monolith symfony gitea gitlab nextcloud ghost"
             " drupal joomla magento moodle odoo discourse mastodon streaming strapi directus n8n"
@@ -151,6 +152,9 @@ _NEUTRAL = (
     " instance"
 )
 _NEUTRAL_WORDS = frozenset(_NEUTRAL.split())
+
+
+UNSURE = ("controller", "operator", "daemon")  # at a name's end: tools, unless users are led there
 
 
 class Word(NamedTuple):
@@ -183,7 +187,7 @@ def word_of(name: str) -> Word | None:
                 if part == "worker" and any(_PARTS.get(other) == "scheduler" for other in tokens):
                     part = "scheduler"  # `beat-worker`
                 return Word(part, token, False)
-    if tokens and tokens[-1] in ("controller", "operator", "daemon"):
+    if tokens and tokens[-1] in UNSURE:
         return Word("tool", tokens[-1], False)
     # `server` alone is one that answers; behind a product's name it is that product
     said = set(tokens) & {"server", "service"}
@@ -207,6 +211,27 @@ def word_of_image(image: str) -> Word | None:
     return maker if maker and maker.part in (*ENGINES, "proxy") else word_of(last)
 
 
+# the ports of a store or broker: an image named after what it uses listens on others
+_PORTS: dict[Part, str] = {
+    "postgres": "5432", "mysql": "3306 33060", "mariadb": "3306", "mongodb": "27017",
+    "sqlserver": "1433", "redis": "6379 26379", "rabbitmq": "5672 15672",
+    "broker": (
+        "9092 9093 9094 29092 2181 4222 8222 6222 1883 8883 9001 18083 61616 8161 6650 8080 8081"
+        " 8082 8083 9644 4150 4151 4160 4161 9876 10911 4730 11300"
+    ),
+}  # fmt: skip
+
+
+def named_after_its_store(image: str, word: Word, ports: set[str]) -> bool:
+    """An application's image that says what it uses, `redis-stream-chat`: more words stand behind
+    the product, and it listens elsewhere."""
+    last = repository(image).rpartition("/")[2].lower()
+    behind = re.split(r"[^a-z0-9]+", last.partition(word.word)[2].strip("-_."))
+    more = [token for token in behind if token and token not in _NEUTRAL_WORDS]
+    own = _PORTS.get(word.part, "").split()
+    return bool(word.product and own and more and ports) and ports.isdisjoint(own)
+
+
 # a program that is started -> what it makes of its container; the first that fits
 _PROGRAMS: tuple[tuple[Part, str], ...] = (
     ("page", r"\bflower\b"),
@@ -220,7 +245,9 @@ _PROGRAMS: tuple[tuple[Part, str], ...] = (
         "worker",
         r"celery\b.*\bworker\b|celery-?worker|\bsidekiq\b|\brq\s+worker|rqworker|queue:(work|listen)|"
         r"\bhorizon\b|bullmq?\b|jobs:work|delayed_job|\bresque\b|\bdramatiq\b|\bhuey|run_huey|"
-        r"\barq\s|\btaskiq\s+worker|\bqcluster\b|(?<![\w-])workers?(\.\w+)?(?=\s|$|['\"])|messenger:consume|"
+        r"\barq\s|\btaskiq\s+worker|\bqcluster\b|messenger:consume|"
+        # of gunicorn a class that answers: `-k uvicorn.workers.UvicornWorker`
+        r"(?<!uvicorn\.)(?<![\w-])workers?(\.\w+)?(?=\s|$|['\"])|"
         r"good_job|solid_queue|process_tasks|\btask-processor\b|\bconsumer\b|\bconsume\b",
     ),
     ("redis", r"\b(redis|valkey|keydb)-server\b"),

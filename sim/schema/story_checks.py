@@ -19,7 +19,7 @@ from sim.schema.ways import ROUNDING, known_ways
 MOST_STEPS = 22  # of one story; both engines have room for so many (dataplane.profile)
 MOST_CALLS, MOST_ENDPOINTS, MOST_ASKED = 16, 15, 64  # of one service; of one stack
 MOST_WAYS = 64  # in which users ask
-MOST_POOLS, MOST_DATABASES, MOST_QUEUES, MOST_CACHES = 4, 16, 16, 16
+MOST_POOLS, MOST_DATABASES, MOST_QUEUES, MOST_CACHES = 4, 64, 64, 16
 MOST_KEPT = 256  # connections of one process to a service that it asks
 OWN_FIELDS = {"role", "latency", "errors"}  # of what is somebody else's
 # what a step of a kind may ask, and in which words that is told

@@ -123,12 +123,25 @@ def test_connections_of_a_lost_host_stay_open_where_they_were(plane_class):
     assert [seen[t] for t in (11.0, 16.0, 20.0)] == [[1, 1], [0, 1], [0, 0]]
 
 
+def test_the_last_number_works_as_the_first_and_dies_as_it(plane_class):
+    """It is no queue's: what ends with the database ends there. It dies at 10, is back at 11."""
+    w = world(
+        users(1.0, 10.5, 20.0), api(asks(63, 2.0), pools=(PoolRules(63, 1),)), database(63),
+        script=[(10.0, "exit", (1,)), (11.0, "start", (1, 1))],
+    )  # fmt: skip
+    run = drive(plane_class, w)
+    assert [latency(run, t) for t in (1.0, 20.0)] == [2.0, 2.0]
+    assert run.causes()[Outcome.SUCCEEDED] == 2
+    assert run.plane.database_gauge(63).connections == 1
+    assert run.plane.queue_gauge(63).lost == 0
+
+
 @pytest.mark.parametrize(
     ("rest", "words"),
     [
         ({"pools": (PoolRules(0, 1),)}, "two pools of one database"),
         ({"pools": tuple(PoolRules(d, 1) for d in range(1, 5))}, "the engines take 4"),
-        ({"pools": (PoolRules(16, 1),)}, "of 0 to 15"),
+        ({"pools": (PoolRules(64, 1),)}, "of 0 to 63"),
     ],
 )
 def test_pools_that_cannot_be_are_refused(plane_class, rest, words):

@@ -370,6 +370,12 @@ def _service(name: str, port: int = 80, kind: str = "ClusterIP") -> str:
     )
 
 
+INGRESS = """\
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {{name: {0}}}
+spec: {{rules: [{{http: {{paths: [{{path: /{0}, backend: {{service: {{name: {0}}}}}}}]}}}}]}}
+"""
 SHARED = """\
 apiVersion: v1
 kind: ConfigMap
@@ -379,97 +385,174 @@ data: {POSTGRES_DB: books, POSTGRES_PASSWORD: x, LEDGER_URL: "postgres://u:x@led
 FROM_SHARED = "envFrom: [{configMapRef: {name: ledger}}]"
 
 
-@pytest.mark.parametrize(
-    ("parts", "roles"),
-    [
-        # a configuration that a database shares with its clients
-        ([SHARED, _deployment("writer", rest=FROM_SHARED), _service("writer", 80, "LoadBalancer"),
-          _deployment("ledger-db", "bank/ledger-db", FROM_SHARED), _service("ledger-db", 5432)],
-         {"writer": "http", "ledger-db": "postgres"}),
-        # who makes load asks as users do, and is none of the services
-        ([_deployment("web"), _service("web", 80, "LoadBalancer"), _deployment("vote-bot"),
-          _deployment("client", "bench/wrk2-client"), _deployment("virtual-customer")],
-         {"web": "http", "vote-bot": "other", "client": "other", "virtual-customer": "other"}),
-        # users' way in before that of the staff, on the same port
-        ([_deployment("shop-admin"), _service("shop-admin", 80, "LoadBalancer"),
-          _deployment("shop-front"), _service("shop-front", 80, "LoadBalancer")],
-         {"shop-front": "http", "shop-admin": "http"}),
-        # jobs are RabbitMQ's; Redis beside it keeps sessions, and is no queue
-        ([_deployment("web"), _service("web", 80, "NodePort"), _deployment("queue-master"),
-          _deployment("rabbitmq", "rabbitmq:3"), _deployment("sessions", "redis:7")],
-         {"web": "http", "queue-master": "worker", "rabbitmq": "redis", "sessions": "other"}),
-        # an application's image that says which store it uses
-        ([_deployment("hello-web", "acme/hello-app-redis:1"), _deployment("redis", "redis:7")],
-         {"hello-web": "http", "redis": "redis"}),
-        # nothing but a Service says that it answers
-        ([_deployment("gemma", "acme/gemma"), _service("gemma", 8000),
-          _deployment("prometheus-adapter", "acme/prometheus-adapter"),
-          _service("prometheus-adapter", 443)],
-         {"gemma": "http", "prometheus-adapter": "other"}),
-        # a tool that routes lead to is no entry
-        ([_deployment("jaeger", "jaegertracing/all-in-one"), _service("jaeger", 16686, "NodePort"),
-          _deployment("frontend"), _service("frontend")], {"frontend": "http", "jaeger": "other"}),
-        # an application's own dashboard
-        ([_deployment("orders", "acme/orders-service"), _service("orders"),
-          _deployment("ui-dashboard", "acme/ui-dashboard"),
-          _service("ui-dashboard", 80, "NodePort")], {"ui-dashboard": "http", "orders": "http"}),
-        # what listens on no port works jobs, of whatever its name; what makes traffic is a tool
-        ([_deployment("webapp"), _service("webapp", 80, "LoadBalancer"),
-          _deployment("ledger-service"), _deployment("traffic"),
-          _deployment("rabbitmq", "rabbitmq:4")],
-         {"webapp": "http", "ledger-service": "worker", "traffic": "other", "rabbitmq": "redis"}),
-        # two ways in on one port have an address each: the one of the users is first
-        ([_deployment("auth-server"), _service("auth-server", 80, "LoadBalancer"),
-          _deployment("webapi"), _service("webapi", 80, "LoadBalancer")],
-         {"webapi": "http", "auth-server": "http"}),
-        # of the web services that nothing leads to, the one of the pages
-        ([part for name in ("details", "ratings", "productpage")
-          for part in (_deployment(name), _service(name))],
-         {"productpage": "http", "details": "http", "ratings": "http"}),
-        # a task is what its last noun says, and an agent that is asked over HTTP is a service
-        ([_deployment("web", "acme/team-build-it-web", "env: [{name: A, value: 'http://my-agent'}]"),
-          _service("web", 80, "LoadBalancer"), _deployment("chat", "acme/team-build-it-chat"),
-          _service("chat"), _deployment("my-agent", "acme/my-agent"), _service("my-agent"),
-          _deployment("sealed-secrets-controller", "acme/sealed-secrets-controller"),
-          _service("sealed-secrets-controller"), _deployment("xray-daemon", "aws/aws-xray-daemon"),
-          _service("xray-daemon", 2000)],
-         {"web": "http", "chat": "http", "my-agent": "http", "sealed-secrets-controller": "other",
-          "xray-daemon": "other"}),
-        # of several paths of an Ingress the first; what answers where none fits is for nobody
-        ([_deployment("drive"), _service("drive", 80, "NodePort"), _deployment("user"),
-          _service("user"), _deployment("echo"), _service("echo"),
-          "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: in}\n"
-          "spec:\n  defaultBackend: {service: {name: echo, port: {number: 80}}}\n"
-          "  rules: [{http: {paths: [{path: /a, backend: {service: {name: user}}},"
-          " {path: /b, backend: {service: {name: drive}}}]}}]\n"],
-         {"user": "http", "drive": "http", "echo": "http"}),
-        # a route of OpenShift; consumers of a broker take no jobs from a Redis beside it
-        ([_deployment("api"), _service("api"), _deployment("food"), _service("food"),
-          "apiVersion: route.openshift.io/v1\nkind: Route\nmetadata: {name: in}\n"
-          "spec: {to: {kind: Service, name: food}}\n", _deployment("redis", "redis:7"),
-          _deployment("kafka", "acme/kafka"), _service("kafka", 9092),
-          _deployment("courier", rest="env: [{name: SERVERS, value: 'kafka:9092'}]")],
-         {"food": "http", "api": "http", "courier": "other", "kafka": "other", "redis": "redis"}),
-        # an image of nginx alone, to which users are led, serves pages
-        ([part for name in ("coffee", "tea")
-          for part in (_deployment(name, "acme/nginx-hello"), _service(name, 80, "NodePort"))],
-         {"coffee": "http", "tea": "http"}),
-        # a route of a mesh alone leads no user
-        ([_deployment("customers"), _service("customers"), _deployment("webapp"),
-          _service("webapp", 80, "NodePort"),
-          "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: in}\n"
-          "spec: {hosts: [customers], http: [{route: [{destination: {host: customers}}]}]}\n"],
-         {"webapp": "http", "customers": "http"}),
-        # the image says with what it was built
-        ([_deployment("orders", "acme/orders-with-jaeger"), _service("orders", 80, "NodePort"),
-          _deployment("prices", "acme/prices-with-jaeger"), _service("prices")],
-         {"orders": "http", "prices": "http"}),
-    ],
-)  # fmt: skip
+TRAITS: list[tuple[list[str], dict[str, str]]] = [
+    # a configuration that a database shares with its clients
+    ([SHARED, _deployment("writer", rest=FROM_SHARED), _service("writer", 80, "LoadBalancer"),
+      _deployment("ledger-db", "bank/ledger-db", FROM_SHARED), _service("ledger-db", 5432)],
+     {"writer": "http", "ledger-db": "postgres"}),
+    # who makes load asks as users do, and is none of the services
+    ([_deployment("web"), _service("web", 80, "LoadBalancer"), _deployment("vote-bot"),
+      _deployment("client", "bench/wrk2-client"), _deployment("virtual-customer")],
+     {"web": "http", "vote-bot": "other", "client": "other", "virtual-customer": "other"}),
+    # users' way in before that of the staff, on the same port
+    ([_deployment("shop-admin"), _service("shop-admin", 80, "LoadBalancer"),
+      _deployment("shop-front"), _service("shop-front", 80, "LoadBalancer")],
+     {"shop-front": "http", "shop-admin": "http"}),
+    # jobs are RabbitMQ's; Redis beside it keeps sessions, and is no queue
+    ([_deployment("web"), _service("web", 80, "NodePort"), _deployment("queue-master"),
+      _deployment("rabbitmq", "rabbitmq:3"), _deployment("sessions", "redis:7")],
+     {"web": "http", "queue-master": "worker", "rabbitmq": "redis", "sessions": "other"}),
+    # an application's image that says which store it uses
+    ([_deployment("hello-web", "acme/hello-app-redis:1"), _deployment("redis", "redis:7")],
+     {"hello-web": "http", "redis": "redis"}),
+    # nothing but a Service says that it answers
+    ([_deployment("gemma", "acme/gemma"), _service("gemma", 8000),
+      _deployment("prometheus-adapter", "acme/prometheus-adapter"),
+      _service("prometheus-adapter", 443)],
+     {"gemma": "http", "prometheus-adapter": "other"}),
+    # a tool that routes lead to is no entry
+    ([_deployment("jaeger", "jaegertracing/all-in-one"), _service("jaeger", 16686, "NodePort"),
+      _deployment("frontend"), _service("frontend")], {"frontend": "http", "jaeger": "other"}),
+    # an application's own dashboard
+    ([_deployment("orders", "acme/orders-service"), _service("orders"),
+      _deployment("ui-dashboard", "acme/ui-dashboard"),
+      _service("ui-dashboard", 80, "NodePort")], {"ui-dashboard": "http", "orders": "http"}),
+    # what listens on no port works jobs, of whatever its name; what makes traffic is a tool
+    ([_deployment("webapp"), _service("webapp", 80, "LoadBalancer"),
+      _deployment("ledger-service"), _deployment("traffic"),
+      _deployment("rabbitmq", "rabbitmq:4")],
+     {"webapp": "http", "ledger-service": "worker", "traffic": "other", "rabbitmq": "redis"}),
+    # two ways in on one port have an address each: the one of the users is first
+    ([_deployment("auth-server"), _service("auth-server", 80, "LoadBalancer"),
+      _deployment("webapi"), _service("webapi", 80, "LoadBalancer")],
+     {"webapi": "http", "auth-server": "http"}),
+    # of the web services that nothing leads to, the one of the pages
+    ([part for name in ("details", "ratings", "productpage")
+      for part in (_deployment(name), _service(name))],
+     {"productpage": "http", "details": "http", "ratings": "http"}),
+    # a task is what its last noun says, and an agent that is asked over HTTP is a service
+    ([_deployment("web", "acme/team-build-it-web", "env: [{name: A, value: 'http://my-agent'}]"),
+      _service("web", 80, "LoadBalancer"), _deployment("chat", "acme/team-build-it-chat"),
+      _service("chat"), _deployment("my-agent", "acme/my-agent"), _service("my-agent"),
+      _deployment("sealed-secrets-controller", "acme/sealed-secrets-controller"),
+      _service("sealed-secrets-controller"), _deployment("xray-daemon", "aws/aws-xray-daemon"),
+      _service("xray-daemon", 2000)],
+     {"web": "http", "chat": "http", "my-agent": "http", "sealed-secrets-controller": "other",
+      "xray-daemon": "other"}),
+    # of several paths of an Ingress the first; what answers where none fits is for nobody
+    ([_deployment("drive"), _service("drive", 80, "NodePort"), _deployment("user"),
+      _service("user"), _deployment("echo"), _service("echo"),
+      "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: in}\n"
+      "spec:\n  defaultBackend: {service: {name: echo, port: {number: 80}}}\n"
+      "  rules: [{http: {paths: [{path: /a, backend: {service: {name: user}}},"
+      " {path: /b, backend: {service: {name: drive}}}]}}]\n"],
+     {"user": "http", "drive": "http", "echo": "http"}),
+    # a route of OpenShift; consumers of a broker take no jobs from a Redis beside it
+    ([_deployment("api"), _service("api"), _deployment("food"), _service("food"),
+      "apiVersion: route.openshift.io/v1\nkind: Route\nmetadata: {name: in}\n"
+      "spec: {to: {kind: Service, name: food}}\n", _deployment("redis", "redis:7"),
+      _deployment("kafka", "acme/kafka"), _service("kafka", 9092),
+      _deployment("courier", rest="env: [{name: SERVERS, value: 'kafka:9092'}]")],
+     {"food": "http", "api": "http", "courier": "other", "kafka": "other", "redis": "redis"}),
+    # an image of nginx alone, to which users are led, serves pages
+    ([part for name in ("coffee", "tea")
+      for part in (_deployment(name, "acme/nginx-hello"), _service(name, 80, "NodePort"))],
+     {"coffee": "http", "tea": "http"}),
+    # a route of a mesh alone leads no user
+    ([_deployment("customers"), _service("customers"), _deployment("webapp"),
+      _service("webapp", 80, "NodePort"),
+      "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: in}\n"
+      "spec: {hosts: [customers], http: [{route: [{destination: {host: customers}}]}]}\n"],
+     {"webapp": "http", "customers": "http"}),
+    # an image named after the store that it uses, which listens on a port of its own
+    ([_deployment("redis-stream-web", "acme/redis-stream-all"),
+      _service("redis-stream-web", 80, "NodePort"), _deployment("bus", "nats-streaming:1"),
+      _service("bus", 4222)], {"redis-stream-web": "http", "bus": "other"}),
+    # a class of workers that answers requests, and what a viewer of agents is
+    ([_deployment("main", rest="command: [gunicorn, -k, uvicorn.workers.UvicornWorker, a:app]"),
+      _service("main", 80, "NodePort"), _deployment("agent-viewer-fe"),
+      _service("agent-viewer-fe"), _deployment("cluster-autoscaler"),
+      _deployment("redis", "redis:7")],
+     {"main": "http", "agent-viewer-fe": "http", "cluster-autoscaler": "other",
+      "redis": "redis"}),
+    # a controller is a tool, unless users are led to it; of ways in the one that asks others
+    ([_deployment("flags"), _service("flags"), _deployment("controller"),
+      _service("controller"), _deployment("rates", rest="env: [{name: FLAGS, value: 'http://flags.shop.svc:80'}]"),
+      _service("rates"), *(INGRESS.format(name) for name in ("flags", "rates", "controller"))],
+     {"rates": "http", "flags": "http", "controller": "http"}),
+    # the image says with what it was built
+    ([_deployment("orders", "acme/orders-with-jaeger"), _service("orders", 80, "NodePort"),
+      _deployment("prices", "acme/prices-with-jaeger"), _service("prices")],
+     {"orders": "http", "prices": "http"}),
+    # a route that leads there for `/`, before those of parts
+    ([_deployment("gate"), _service("gate"), _deployment("shop-api"), _service("shop-api"),
+      "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: r}\nspec:\n"
+      "  rules: [{matches: [{path: {value: /api}}], backendRefs: [{name: shop-api}]},"
+      " {matches: [{path: {value: /}}], backendRefs: [{name: gate}]}]\n"],
+     {"gate": "http", "shop-api": "http"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("parts", "roles"), TRAITS)
 def test_a_trait(parts: list[str], roles: dict[str, str], tmp_path: Path) -> None:
     stack = load_stack(_put(tmp_path, "---\n".join(parts)))
     assert {name: service.role for name, service in stack.services.items()} == roles
     assert stack.entry == next(iter(roles))
+
+
+def test_names_of_a_cluster_and_of_connection_strings_are_links(tmp_path: Path) -> None:
+    """In whatever namespace the files come to be; of a set's pod; `Server=` and `host=` alone."""
+    values = {
+        "MONGO": "mongo.data.svc.cluster.local", "SQL": "Server=sql;Database=shop;User=sa",
+        "DSN": "host=pg port=5432 user=x", "CACHE": "mysql-0.mysql",
+    }  # fmt: skip
+    env = ", ".join(f"{{name: {key}_URL, value: '{text}'}}" for key, text in values.items())
+    stores = {"mongo": "mongo:7", "sql": "mcr.microsoft.com/mssql/server", "pg": "postgres:16",
+              "mysql": "mysql:8"}  # fmt: skip
+    parts = [_deployment("api", rest=f"env: [{env}]"), _service("api", 80, "NodePort")]
+    for name, image in stores.items():
+        parts += [_deployment(name, image), _service(name, 1)]
+    links = import_stack(_put(tmp_path, "---\n".join(parts))).links
+    assert {link.callee for link in links if link.confidence == "high"} == set(stores)
+
+
+def test_a_configuration_that_all_share_says_little(tmp_path: Path) -> None:
+    """The one in front is taken to use the services, each its own database; the rest is asked."""
+    names = ("users", "orders", "bills")
+    told = {f"{n.upper()}_URL": f"http://{n}" for n in names}
+    told |= {f"{n.upper()}_DB_HOST": f"{n}-db" for n in names}
+    shared = f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: all}}\ndata: {json.dumps(told)}\n"
+    rest = "envFrom: [{configMapRef: {name: all}}]"
+    parts = [shared, _deployment("gateway", rest=rest), _service("gateway", 80, "NodePort")]
+    for name in names:
+        parts += [_deployment(name, rest=rest), _service(name)]
+        parts += [_deployment(f"{name}-db", "postgres:16"), _service(f"{name}-db", 5432)]
+    links = import_stack(_put(tmp_path, "---\n".join(parts))).links
+    sure = {(link.caller, link.callee) for link in links if link.confidence == "high"}
+    assert sure == {*(("gateway", n) for n in names), *((n, f"{n}-db") for n in names)}
+
+
+def test_a_database_s_file_of_a_config_map_is_read(tmp_path: Path) -> None:
+    config = (
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\n"
+        "data: {postgresql.conf: 'max_connections = 40'}\n"
+    )
+    database = _deployment("db", "postgres:16").replace(
+        "spec: {containers", "spec: {volumes: [{name: c, configMap: {name: c}}], containers"
+    )
+    stack = load_stack(_put(tmp_path, "---\n".join([_deployment("web"), database, config])))
+    assert stack.services["db"].max_connections == 40
+
+
+def test_a_chart_beside_manifests_is_told_and_one_alone_refused(tmp_path: Path) -> None:
+    _put(tmp_path / "all", _deployment("web"), "web.yaml")
+    _put(tmp_path / "all" / "chart", "apiVersion: v2\nname: shop\n", "Chart.yaml")
+    _put(tmp_path / "all" / "chart", "kind: Pod\napiVersion: v1\nx: {{ .Values.x }}\n", "a.yaml")
+    stack = load_stack(tmp_path / "all")
+    assert list(stack.services) == ["web"]
+    assert "Helm chart: shop (a kind that is not simulated)" in stack.ignored
+    with pytest.raises(InputError, match="a Helm chart; expected `helm template CHART"):
+        load_stack(tmp_path / "all" / "chart")
 
 
 def test_an_object_twice_and_a_tab_at_an_end(tmp_path: Path) -> None:

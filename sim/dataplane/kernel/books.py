@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from sim.dataplane.codes import MOST_DATABASES, MOST_KEYS, MOST_POOLS
+from sim.dataplane.codes import MOST_KEYS, MOST_POOLS
 from sim.dataplane.kernel.compile import entry, inner
 from sim.dataplane.kernel.layout import GHOSTS, HELD, PARKED, QUEUED, WORKING, F, N, columns
 from sim.dataplane.kernel.postgres import answers, pooled_db
@@ -48,7 +48,7 @@ def walk(box: Any, totals: Any, machines: Any) -> None:
         total.jobs_in_progress += w.queue[q].pushing
     for key in range(w.caches * MOST_KEYS):
         total.cached += w.cached[key].held
-    for d in range(MOST_DATABASES):
+    for d in range(w.databases):
         hold(w, total, d, w.store[d].servers_open)
         total.connections_granted += w.store[d].granted
         total.connections_closed += w.store[d].closed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sim.dataplane.codes import MOST_DATABASES, MOST_POOLS
+from sim.dataplane.codes import MOST_POOLS
 from sim.dataplane.kernel.codes import REFUSED, SUCCEEDED
 from sim.dataplane.kernel.compile import entry, inner
 from sim.dataplane.kernel.layout import SERVICE_SAMPLE
@@ -26,7 +26,7 @@ def plane_figures(w: Any, figures: Any) -> None:
         container = w.container[c]
         busy += container.busy + container.n * container.rate * (w.now - container.since)
     connections, most, waits, peak, exhausted = 0, 0, 0, 0, 0.0
-    for d in range(MOST_DATABASES):
+    for d in range(w.databases):
         store = w.store[d]
         peak += store.peak
         waits += store.waits

@@ -262,7 +262,7 @@ RECORD: RecordFields = [
     ("ghosts", N), ("refusals", N), ("kept_top", N),
     # jobs
     ("queues", N), ("backlog_peak", N), ("workers", N), ("pushes", N), ("copies_made", N),
-    ("caches", N),
+    ("databases", N), ("caches", N),  # one more than the highest number of them
     # places
     ("work_top", N), ("work_free", N), ("work_used", N), ("request_top", N), ("request_free", N),
     ("job_top", N), ("job_free", N), ("jobs_used", N), ("containers", N), ("servers", N),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sim.dataplane.codes import LOGIN_TRIPS, MOST_DATABASES, ONE_SERVER, SECOND
+from sim.dataplane.codes import LOGIN_TRIPS, ONE_SERVER, SECOND
 from sim.dataplane.kernel.codes import DRAW_TRIP, LOGNORMAL
 from sim.dataplane.kernel.compile import inner
 from sim.dataplane.kernel.draws import draw, snap, uniform
@@ -66,5 +66,5 @@ def rewire(w: Any) -> None:
     """Who is cut off, and who no longer?"""
     for i in range(w.workers):
         rewired(w, w.worker[i])
-    for d in range(MOST_DATABASES):
+    for d in range(w.databases):
         goes_on(w, d)

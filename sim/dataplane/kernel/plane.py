@@ -267,9 +267,10 @@ class CompiledPlane:
         row = w["version"][p]
         for column, value in values(profile):
             row[column] = value
-        tops = {Kind.QUEUE: "queues", Kind.CACHE: "caches"}
+        tops = {Kind.DATABASE: "databases", Kind.QUEUE: "queues", Kind.CACHE: "caches"}
         if profile.kind in tops:
             w[tops[profile.kind]] = max(int(w[tops[profile.kind]]), profile.number + 1)
+        w["databases"] = max(int(w["databases"]), *(rules.database + 1 for rules in own))
         row["pools"], row["story"], row["stories"] = len(own), first, len(told)
         for i, rules in enumerate(own):
             for column, value in values(rules):

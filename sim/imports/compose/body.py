@@ -4,7 +4,7 @@ what it is built from, whether it is started again."""
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from sim.imports.images import ROLES, Word, repository, word_of, word_of_image
@@ -15,12 +15,28 @@ _MADE_OF = ("context", "dockerfile")
 def serves(body: Mapping[str, Any]) -> bool:
     """It publishes a TCP port that is no database's or queue's, or is checked over HTTP."""
     stores = {"5432", "3306", "6379", "27017", "1433", "5672", "9092", "53"}
-    for entry in body.get("ports") or []:
+    return not stores.issuperset(_targets(body.get("ports")))
+
+
+def ports_of(body: Mapping[str, Any]) -> set[str]:
+    """Those that it says it listens on."""
+    told = body.get("expose") or []
+    return {*_targets(body.get("ports")), *_targets(told if isinstance(told, list) else [told])}
+
+
+def _targets(ports: Any) -> Iterator[str]:
+    """Inside the container; of TCP alone."""
+    for entry in ports or []:
         text = str(entry.get("target") if isinstance(entry, dict) else entry)
         udp = text.endswith("/udp") or (isinstance(entry, dict) and entry.get("protocol") == "udp")
-        if not udp and text.split("/", maxsplit=1)[0].rsplit(":", 1)[-1] not in stores:
-            return True
-    return False
+        if not udp:
+            yield text.split("/", maxsplit=1)[0].rsplit(":", 1)[-1]
+
+
+def in_front(name: str) -> bool:
+    """Its name says that users meet it first."""
+    words = r"front|web|ui\b|client|gateway|portal|store|nginx|vote|page"
+    return bool(re.search(words, name.lower()))
 
 
 def published(body: Mapping[str, Any]) -> bool:

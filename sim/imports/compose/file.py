@@ -53,6 +53,7 @@ from sim.schema.text.document import Document, Path_, describe
 from sim.schema.text.validation import Spot, closest, one_of
 
 OWN = "x-sim"  # what a user writes below a service of the file to correct how it is read
+_SPELLED = 8  # names for which a question spells out the answer; chosen
 _WORDS = ("role", "calls")  # of it; anything else is a field of the stack's service
 
 
@@ -239,6 +240,8 @@ def _tell_unasked(
     for verb, names in (("asks", unasked), ("uses", unused)):
         if names:  # one line, since of many services a file says so of most
             links = " ".join(f"--link '{entry}->{name}'" for name in names)
+            if len(names) > _SPELLED:
+                links = f"--link '{entry}->NAME' for each"
             them = "it" if len(names) == 1 else "them"
             notes.questions.append(
                 f"who {verb} {', '.join(names)}? ({links} if {entry} {verb} {them})"

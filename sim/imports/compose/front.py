@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from sim.imports.compose.body import program_of, published
+from sim.imports.compose.body import in_front, program_of, published
 from sim.imports.compose.links import Mention
 from sim.imports.compose.roles import Guess, Scene
 from sim.imports.images import word_of
@@ -35,7 +35,7 @@ def entry_service(roles: Mapping[str, Guess], scene: Scene, chosen: str = "") ->
             roles[name].part in ("page", "tool") or beside(name),
             bool(_SIDE.search(name.lower())),
             not (name in proxied or published(scene.bodies[name])),
-            not _in_front(name),
+            not in_front(name),
             any(m.callee == name and m.caller in fronts(name) for m in scene.mentions),
             not scene.asks(name, stores),
             not scene.asks(name, behind),
@@ -68,14 +68,8 @@ def beside(name: str) -> bool:
 def after(name: str) -> tuple[bool, bool, bool]:
     """What its name says of how far it stands behind what users meet first: an order."""
     lower = name.lower()
-    front = _in_front(name)
+    front = in_front(name)
     return bool(_SIDE.search(lower)), not front, front and bool(_BEHIND.search(lower))
-
-
-def _in_front(name: str) -> bool:
-    return bool(
-        re.search(r"front|web|ui\b|client|gateway|portal|store|nginx|vote|page", name.lower())
-    )
 
 
 def reached(candidates: Sequence[str], proxies: Sequence[str], scene: Scene) -> set[str]:
@@ -96,7 +90,7 @@ def unsaid_callers(roles: Mapping[str, Guess], scene: Scene) -> Iterator[Mention
     web = [name for name, guess in roles.items() if guess.role == "http"]
     proxies = [name for name, guess in roles.items() if guess.role == "proxy"]
     seen = reached(web, proxies, scene)
-    front = min((name for name in web if name in seen), key=lambda n: not _in_front(n), default="")
+    front = min((name for name in web if name in seen), key=lambda n: not in_front(n), default="")
     for name in web:
         if front and name not in seen and not scene.callers(name):
             yield Mention(front, name, "by its name alone", "low", None, ())

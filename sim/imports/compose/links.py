@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from sim.imports.compose.body import in_front
 from sim.imports.compose.merge import target_of
 from sim.imports.evidence import Confidence
 from sim.imports.images import Part, part_of_scheme, word_of
@@ -18,6 +19,11 @@ _URL = re.compile(
     r"(?P<scheme>[A-Za-z][A-Za-z0-9+.:-]*?)://(?:[^\s/'\",]*@)?(?P<host>[A-Za-z0-9_.-]+)"
 )
 _HOST = re.compile(r"(?<![\w./@-])(?P<host>[A-Za-z0-9][A-Za-z0-9_.-]*):\d{2,5}(?![\w.])")
+# of a connection string, a file of properties or of YAML: `Server=sql;Database=shop`, `host: db`
+_KEYED = re.compile(
+    r"(?im)(?:^|[;,.\s\"'])(?:server|host(?:name)?|data source|addr(?:ess)?)\s*[=:]\s*"
+    r"[\"']?(?:tcp:)?(?P<host>[a-z0-9][\w.-]*)"
+)
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 # a variable that holds an address, and the word before that says of what
 _ADDRESS = re.compile(
@@ -30,6 +36,7 @@ _CONFIG_HOST = re.compile(
 )
 _STAGE = re.compile(r"(?im)^FROM\s+(?:--\S+\s+)*(\S+)(?:\s+AS\s+(\S+))?")
 _CONFIG_NAMES = re.compile(r"\.(conf|cfg|ya?ml|toml|template|tmpl|json)$|^Caddyfile")
+CONFIG_MAP = "ConfigMap "  # before its name and key: a mounted file, among the variables
 _CONFIG_SIZE, _CONFIG_FILES = 200_000, 30
 
 
@@ -110,7 +117,11 @@ def mentions(
                 callee = hosts.get(host.lower(), "")
                 if callee and callee != name:
                     at = ("environment", key)
-                    links.append(Mention(name, callee, key, "high", part, at))
+                    # one that its callee has, too, is of a configuration that all share: who is in
+                    # front is taken to use it, of the others nobody knows
+                    told = part in (None, "http") and variables[callee].get(key) == value
+                    sure = in_front(name) if told else _own(key, name, callee, variables)
+                    links.append(Mention(name, callee, key, "high" if sure else "low", part, at))
                 elif part in _STORES and ("." in host or host in known) and not callee:
                     outside.append(Outside(name, host, key, part))
         for host, part in hosts_of(command_text(body)):
@@ -118,6 +129,24 @@ def mentions(
             if callee and callee != name:
                 links.append(Mention(name, callee, "command", "high", part, ("command",)))
     return links, outside
+
+
+def _own(key: str, name: str, callee: str, variables: Mapping[str, Mapping[str, str]]) -> bool:
+    """Of a variable that many have, the service that a store is named after among them: is it this
+    one that uses the store?"""
+    value = variables[name][key]
+    holders = [other for other, own in variables.items() if own.get(key) == value]
+    owners = [other for other in holders if stem(other) and stem(other) == stem(callee)]
+    return len(holders) < _SHARED or not owners or name in owners
+
+
+_SHARED = 3  # services with one variable: chosen
+
+
+def stem(name: str) -> str:
+    """`user` of `user-service` and of `userdb`."""
+    ends = r"[-_.]?(service|svc|api|server|app|db|database|mongo(db)?|mysql|postgres(ql)?)$"
+    return re.sub(ends, "", name.lower())
 
 
 _STORES = ("postgres", "mysql", "mariadb", "mongodb", "sqlserver", "redis", "rabbitmq")
@@ -139,13 +168,14 @@ def _addresses(key: str, value: str) -> Iterator[tuple[str, Part | None]]:
 
 
 def hosts_of(text: str) -> Iterator[tuple[str, Part | None]]:
-    """Hosts of URLs and of `name:port` in a text."""
+    """Hosts of URLs, of `name:port` and of `host=name` in a text."""
     hosts = set()
     for match in _URL.finditer(text):
         hosts.add(match["host"])
         yield match["host"], part_of_scheme(match["scheme"])
-    for match in _HOST.finditer(text):
+    for match in (*_HOST.finditer(text), *_KEYED.finditer(text)):
         if match["host"] not in hosts:
+            hosts.add(match["host"])
             yield match["host"], None
 
 
@@ -177,8 +207,11 @@ def _labels(body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def config_text(body: Mapping[str, Any], folder: Path) -> str:
-    """A service's own configuration files, as far as they stand beside the Compose file."""
-    texts = (path.read_text("utf-8", errors="replace") for path in _config_files(body, folder))
+    """A service's own configuration files, as far as they stand beside the Compose file or in a
+    ConfigMap."""
+    texts = [path.read_text("utf-8", errors="replace") for path in _config_files(body, folder)]
+    variables = body.get("environment") or {}
+    texts += [str(text) for key, text in variables.items() if key.startswith(CONFIG_MAP)]
     return "\n".join(re.sub(r"(?m)^\s*#.*$", "", text) for text in texts)
 
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from sim.imports.compose.body import (
     maker_of,
     plays,
+    ports_of,
     program_of,
     published,
     restart_policy,
@@ -18,17 +19,19 @@ from sim.imports.compose.body import (
     target_of_build,
     word_of_build,
 )
-from sim.imports.compose.links import Bodies, Mention, command_text, host_names, hosts_of
+from sim.imports.compose.links import Bodies, Mention, command_text, host_names, hosts_of, stem
 from sim.imports.compose.merge import target_of
 from sim.imports.evidence import Confidence
 from sim.imports.images import (
     ENGINES,
     OTHERS,
     ROLES,
+    UNSURE,
     Part,
     Word,
     engine_of_settings,
     engine_of_volume,
+    named_after_its_store,
     repository,
     word_of,
     word_of_command,
@@ -122,6 +125,7 @@ def _said(name: str, body: Mapping[str, Any], scene: Scene) -> tuple[Word, str] 
     image = word_of_image(str(body.get("image") or ""))
     program, named = word_of_command(command_text(body)), word_of(name)
     if image and _named_after_its_store(body, named, image):
+        named = None if named and named.part == image.part != "http" else named
         image = None
     sure = image is not None and image.part in _SURE
     if (program is None or program.part == "once") and _runs_once(body, scene):
@@ -180,6 +184,8 @@ def _denied(word: Word, where: str, name: str, body: Mapping[str, Any], scene: S
     over_http = any(m.part == "http" for m in scene.mentions if m.callee == name)
     if word.part == "database":
         return over_http or _asks_a_database(name, scene)
+    if word.word in UNSURE and serves(body):
+        return True
     if word.part == "tool" and not (where == "image" and body.get("ports")):
         return over_http
     if not serves(body):
@@ -243,6 +249,8 @@ def _named_after_its_store(body: Mapping[str, Any], named: Word | None, image: W
     """An application's image that says what it uses: `hello-app-redis`; a `shop-nginx` is one."""
     if image.part == "proxy":
         return False
+    if named_after_its_store(str(body.get("image") or ""), image, ports_of(body)):
+        return True
     head = repository(str(body.get("image") or "")).rpartition("/")[2].rpartition("-")[0]
     word = word_of(head)
     return bool(named and word and named.part == word.part == "http")
@@ -394,12 +402,17 @@ def _answering(
 def _of_the_application(
     name: str, guess: Guess, makers: set[str], guesses: Mapping[str, Guess], scene: Scene
 ) -> bool:
-    """A dashboard or an exporter (of documents) that those made who made the web services."""
+    """A dashboard or an exporter (of documents) that those made who made the web services; a
+    service of settings that has a database."""
     own = maker_of(scene.bodies[name])
     if guess.part == "page" and _DASHBOARD.search(name):
         return own in makers - {"", "."} or (own == "." and published(scene.bodies[name]))
+    if guess.part != "tool" or own not in makers - {"", "."}:
+        return False
+    if "config" in guess.why:
+        return stem(name) in {stem(n) for n, other in guesses.items() if other.role == "postgres"}
     asked = any(guesses[caller].role == "http" for caller in scene.callers(name))
-    return asked and guess.part == "tool" and "exporter" in guess.why and own in makers - {"", "."}
+    return asked and "exporter" in guess.why
 
 
 _CACHES = re.compile(r"CACHES?([_-]|$)", re.IGNORECASE)

@@ -7,21 +7,22 @@ What was not read is told: kinds that are not simulated by name, and each other 
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from sim.imports.compose.body import maker_of
 from sim.imports.compose.file import import_project
 from sim.imports.compose.front import after, beside
+from sim.imports.compose.links import hosts_of
 from sim.imports.evidence import Corrections, Imported, Notes, leaves
-from sim.imports.images import Part, word_of, word_of_image
+from sim.imports.images import UNSURE, Part, word_of, word_of_image
+from sim.imports.manifests.leftovers import lines_unread
 from sim.imports.manifests.objects import Manifest, read_manifests
 from sim.imports.manifests.policies import ROUTED, Exposure, exposures, protect, rank, scale
 from sim.imports.manifests.service_body import project_of, with_patches
 from sim.imports.manifests.workloads import LASTING, ManifestWorkload, selected, workload
 from sim.schema.stack import Stack
-from sim.schema.text.document import Path_
 
 _ROUTES = (
     "Service", "Ingress", "HTTPRoute", "GRPCRoute", "IngressRoute", "VirtualService", "Route",
@@ -30,14 +31,18 @@ _USED = (
     *LASTING, *_ROUTES, "HorizontalPodAutoscaler", "ScaledObject", "PodDisruptionBudget",
     "PriorityClass", "ConfigMap", "Secret",
 )  # fmt: skip
-_BOOKKEEPING = ("apiVersion", "kind", "metadata", "status")  # of an object, not of what runs
-_SHOWN = 6  # names in a line
 
 
 def import_manifests(paths: Sequence[Path], like: Stack, corrections: Corrections) -> Imported:
     """What these files and folders describe; missing numbers are those of `like`. Raises
     `InputError`."""
-    manifests = read_manifests(paths)
+    return import_objects(read_manifests(paths), paths, like, corrections)
+
+
+def import_objects(
+    manifests: Sequence[Manifest], paths: Sequence[Path], like: Stack, corrections: Corrections
+) -> Imported:
+    """The same of objects that were read; a stack is called after the first of the paths."""
     notes = Notes()
     workloads = _workloads(manifests, notes)
     if not workloads:
@@ -50,7 +55,7 @@ def import_manifests(paths: Sequence[Path], like: Stack, corrections: Correction
     if entry and not corrections.entry and corrections.roles.get(entry, "http") == "http":
         corrections = replace(corrections, entry=entry)
     imported = import_project(project_of(paths, workloads, notes), like, corrections)
-    return with_patches(imported, "kubernetes", workloads, list(_lines_unread(manifests)))
+    return with_patches(imported, "kubernetes", workloads, list(lines_unread(manifests, _USED)))
 
 
 def _workloads(manifests: Sequence[Manifest], notes: Notes) -> dict[str, ManifestWorkload]:
@@ -65,7 +70,7 @@ def _workloads(manifests: Sequence[Manifest], notes: Notes) -> dict[str, Manifes
             manifest.read.add(manifest.at)
             continue
         name = re.sub(r"[^a-z0-9_-]+", "-", manifest.name.lower()).strip("-_") or "workload"
-        namespace = manifest.get("metadata", "namespace").text()
+        namespace = manifest.namespace
         if name in workloads and not _same(workloads[name].manifest, manifest):
             name = f"{name}-{namespace or manifest.kind.lower()}"
         if name in workloads:
@@ -81,8 +86,8 @@ def _workloads(manifests: Sequence[Manifest], notes: Notes) -> dict[str, Manifes
 
 def _same(one: Manifest, other: Manifest) -> bool:
     """Is it one object of a cluster that both describe?"""
-    spaces = [m.get("metadata", "namespace").text() or "default" for m in (one, other)]
-    return one.kind == other.kind and spaces[0] == spaces[1]
+    spaces = {manifest.namespace or "default" for manifest in (one, other)}
+    return one.kind == other.kind and len(spaces) == 1
 
 
 def _applied(
@@ -92,13 +97,12 @@ def _applied(
     name of the one that users reach first, unless its image says that it is a proxy or a store."""
     listed = list(workloads.values())
     services = [m for m in manifests if m.kind == "Service"]
+    hosts = _dotted(listed)
     for service in services:
         labels = service.get("spec", "selector")
         for own in selected(labels.value, listed):
             labels.read.add(labels.path)
-            namespace = service.get("metadata", "namespace").text() or "default"
-            own.aliases += [service.name, f"{service.name}.{namespace}"]
-            own.aliases.append(f"{service.name}.{namespace}.svc.cluster.local")
+            own.aliases += [service.name, *_long_names(service, hosts)]
             ports = service.get("spec", "ports")
             if ports.value and "expose" not in own.body:
                 own.put(
@@ -125,6 +129,29 @@ def _applied(
     return next(name for name, own in workloads.items() if own is first)
 
 
+_DOTTED = re.compile(r"(?<![\w.-])[a-z0-9-]+(?:\.[a-z0-9-]+)+")
+
+
+def _dotted(workloads: Sequence[ManifestWorkload]) -> set[str]:
+    """Names of several parts that their variables and commands have."""
+    told = (
+        str(text)
+        for own in workloads
+        for part in ("environment", "entrypoint", "command")
+        for _, text in leaves(own.body.get(part, {}))
+    )
+    return {name for text in told for name in _DOTTED.findall(text)}
+
+
+def _long_names(service: Manifest, hosts: Collection[str]) -> list[str]:
+    """Hosts among these that are it (kubernetes.io/docs, DNS for Services and Pods): `db.shop.svc`;
+    of a set's first pod `db-0.db`. Which namespace it comes to need not be in the files."""
+    space = re.escape(service.namespace) or r"(?:default|[a-z0-9-]+(?=\.svc))"
+    name = rf"(?:[a-z0-9-]+-\d+\.)?{re.escape(service.name)}"
+    long = rf"{name}(?:\.{space}(?:\.svc(?:\.cluster\.local)?)?)?"
+    return sorted(host for host in hosts if re.fullmatch(long, host))
+
+
 def _expose(
     manifests: Sequence[Manifest],
     services: Sequence[Manifest],
@@ -143,10 +170,15 @@ def _expose(
             if not behind:
                 notes.ignored.append(f"{manifest.title}: leads to {way.service}, where nothing is")
     fitting = [pair for pair in ways if _part(pair[1]) in (None, "proxy", "page")] or ways
-    order = min((way.order for way, _ in fitting), default=0)
-    first = [(way, own) for way, own in fitting if way.order == order]
+    order = min((_order(*pair) for pair in fitting), default=0)
+    first = [pair for pair in fitting if _order(*pair) == order]
+    called = _called([own for _, own in first])
     first.sort(
-        key=lambda pair: (beside(pair[1].name) or _part(pair[1]) == "page", *after(pair[1].name))
+        key=lambda pair: (
+            beside(pair[1].name) or _for_staff(pair[1], workloads),
+            pair[1].name in called,
+            *after(pair[1].name),
+        )
     )
     reached: dict[str, ManifestWorkload] = {}
     taken: set[int] = set()
@@ -168,6 +200,29 @@ def _expose(
     return first[0][1] if alone or (first and order <= ROUTED) else None
 
 
+def _order(way: Exposure, own: ManifestWorkload) -> int:
+    """A balancer's before a port of all servers, but for what only checks who asks."""
+    return way.order + (way.order > ROUTED and after(own.name)[0])
+
+
+def _called(workloads: Sequence[ManifestWorkload]) -> set[str]:
+    """Those of them whose names stand in another's variables: they are behind it."""
+    return {
+        own.name
+        for own in workloads
+        for other in workloads
+        if other is not own
+        for text in other.body.get("environment", {}).values()
+        if not {host for host, _ in hosts_of(text)}.isdisjoint(own.aliases)
+    }
+
+
+def _for_staff(own: ManifestWorkload, workloads: Sequence[ManifestWorkload]) -> bool:
+    """A tool with pages, unless those made it who made the services: an application's dashboard."""
+    makers = {maker_of(other.body) for other in workloads if _part(other) is None}
+    return _part(own) == "page" and maker_of(own.body) not in makers - {""}
+
+
 def _listens(manifest: Manifest) -> bool:
     """A container of it has a port, or is probed on one."""
     said = {"containerPort", "httpGet", "tcpSocket", "grpc"}
@@ -184,57 +239,5 @@ def _without_replicas(own: ManifestWorkload) -> None:
 def _part(own: ManifestWorkload) -> Part | None:
     """What its image says it is beside an application of somebody's own."""
     word = word_of_image(str(own.body["image"])) or word_of(own.name)
-    return word.part if word and word.part not in ("http", "worker") else None
-
-
-# ---- what was left out ----
-def _lines_unread(manifests: Sequence[Manifest]) -> Iterator[str]:
-    """Kinds that are not simulated, by name; then each other field once, with its objects."""
-    kinds: dict[str, dict[str, None]] = {}
-    fields: dict[str, tuple[dict[str, None], dict[str, str]]] = {}  # below it; objects and kinds
-    for manifest in manifests:
-        if manifest.kind not in _USED:
-            kinds.setdefault(manifest.kind, {})[manifest.name] = None
-            continue
-        if manifest.get("metadata", "ownerReferences").value:
-            made = f"{manifest.kind} that another object made"
-            kinds.setdefault(made, {})[manifest.name] = None
-            continue
-        for path, _ in leaves(manifest.data):
-            names = _field(path)
-            if names and not _known((*manifest.at, *path), manifest.read):
-                head = 2 if names[0] in ("containers", "spec") else 1
-                below, titles = fields.setdefault(".".join(names[:head]), ({}, {}))
-                below[".".join(names[head:])] = None
-                titles[manifest.title] = manifest.kind
-    for kind, named in kinds.items():
-        yield f"{kind}: {_shown(list(named))} (a kind that is not simulated)"
-    for key, (below, titles) in fields.items():
-        details = ", ".join(name for name in below if name)
-        yield f"{key}{f' ({details})' if details else ''}: {_counted(titles)}"
-
-
-def _known(path: Path_, read: Collection[Path_]) -> bool:
-    return any(path[:length] in read for length in range(len(path) + 1))
-
-
-def _field(path: Path_) -> list[str]:
-    """`containers, securityContext, runAsUser` of a pod's template; empty of bookkeeping."""
-    names = [str(part) for part in path if isinstance(part, str)]
-    if names[0] in _BOOKKEEPING or "matchLabels" in names or "metadata" in names:
-        return []
-    if names[:3] == ["spec", "template", "spec"]:
-        names = names[3:]
-    return names
-
-
-def _shown(names: Sequence[str]) -> str:
-    kept = ", ".join(names[:_SHOWN])
-    return kept if len(names) <= _SHOWN else f"{kept} and {len(names) - _SHOWN} more"
-
-
-def _counted(titles: Mapping[str, str]) -> str:
-    """`Deployment api, Service api`; of many objects how many of each kind."""
-    if len(titles) <= 3:
-        return ", ".join(titles)
-    return ", ".join(f"{count} of kind {kind}" for kind, count in Counter(titles.values()).items())
+    unsaid = word is None or word.part in ("http", "worker") or word.word in UNSURE
+    return None if unsaid or word is None else word.part

@@ -39,7 +39,12 @@ _FOREIGN = {
 
 
 _KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
-_DEFAULTS = {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization"}  # optional
+_CHART_FILE = "Chart.yaml"
+_KUSTOMIZATION = {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization"}
+_DEFAULTS = {  # of files that say so by their names alone
+    **{name: _KUSTOMIZATION for name in _KUSTOMIZATIONS},
+    _CHART_FILE: {"kind": "Helm chart"},
+}
 
 
 def _patches(files: Sequence[Path]) -> set[Path]:
@@ -81,8 +86,13 @@ class Manifest:
 
     @property
     def name(self) -> str:
-        metadata = self.data.get("metadata")
+        metadata = self.data.get("metadata", self.data)  # a chart has its own at its top
         return str(metadata.get("name", "")) if isinstance(metadata, dict) else ""
+
+    @property
+    def namespace(self) -> str:
+        """As it says; whoever applies it may say another."""
+        return str(self.get("metadata", "namespace").value or "")
 
     @property
     def title(self) -> str:
@@ -117,9 +127,14 @@ def _of_folder(folder: Path) -> Iterator[Manifest]:
     if len(files) > MOST_FILES:
         found = f"a folder of {len(files)} files"
         raise InputError(str(folder), found=found, expected=f"at most {MOST_FILES}")
+    if (folder / _CHART_FILE).is_file():
+        raise InputError(str(folder), found="a Helm chart", expected=_FOREIGN["HelmChart"])
     count = 0
     patches = _patches(files)
+    charts = {path.parent for path in files if path.name == _CHART_FILE}
     for path in files:
+        if path.name != _CHART_FILE and not charts.isdisjoint(path.parents):
+            continue  # of a chart among them: that it is there is told
         text = read_text(path, str(path), MOST_MANIFESTS)
         if not re.search(r"^\s*[\"']?apiVersion[\"']?\s*:", text, re.MULTILINE):
             continue
@@ -156,7 +171,7 @@ def _objects(text: str, file: str, alone: bool = True) -> Iterator[Manifest]:
             continue
         if not isinstance(document.data, dict):
             raise document.error((), describe(document.data), "an object with apiVersion and kind")
-        unsaid = _DEFAULTS if Path(file).name in _KUSTOMIZATIONS else {}
+        unsaid = _DEFAULTS.get(Path(file).name, {})
         yield from _flat(Manifest(document, (), {**unsaid, **document.data}), alone)
 
 

@@ -3,6 +3,7 @@ PodDisruptionBudget, PriorityClass; Service, Ingress, routes of the Gateway API.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -41,11 +42,10 @@ def _horizontal(manifest: Manifest, notes: Notes) -> dict[str, Any]:
         share = metric.get("resource", "target", "averageUtilization")
         if metric.get("type").text() == "Resource" and name == "cpu" and share.value is not None:
             scaling["cpu"] = f"{_count(share, 80)}%"
-            metric.read.update((*metric.path, *path) for path in _CPU_METRIC)
         else:
             kind = f"{metric.get('type').text()} {name}".strip()
             notes.ignored.append(f"{manifest.title}: scaling by {kind} (CPU alone is simulated)")
-            metric.read.add(metric.path)
+        metric.read.update((*metric.path, *path) for path in _METRIC)
     if "cpu" not in scaling and manifest.get("spec", "metrics").value:
         notes.questions.append(f"which CPU target stands for the metrics of {manifest.title}?")
     behavior = manifest.get("spec", "behavior")
@@ -59,7 +59,7 @@ def _horizontal(manifest: Manifest, notes: Notes) -> dict[str, Any]:
     return scaling
 
 
-_CPU_METRIC = (("type",), ("resource", "name"), ("resource", "target", "type"))
+_METRIC = (("type",), ("resource", "name"))  # by what a metric is
 
 
 def _rules(node: Node) -> dict[str, Any]:
@@ -96,9 +96,7 @@ def _keda(manifest: Manifest, own: ManifestWorkload, notes: Notes) -> dict[str, 
         length = metadata.get("listLength")
         if kind.text() == "cpu" and metadata.get("value").value is not None:
             scaling["cpu"] = f"{_count(metadata.get('value'), 80)}%"
-            trigger.read.update((kind.path, (*trigger.path, "metricType")))
             continue
-        trigger.read.add(trigger.path)
         line = f"{manifest.title}: scaling by {kind.text()}"
         if kind.text().startswith("redis") and length.value is not None:
             bounds = {**scaling, "queue": _count(length, 5)}
@@ -179,11 +177,10 @@ def exposures(manifest: Manifest) -> Iterator[Exposure]:
             for path in rule.get("http", "paths").items():
                 name = path.get("backend", "service", "name")
                 name = name if name.value else path.get("backend", "serviceName")
-                root = path.get("path").text() in ("", "/", "/*", "/?(.*)", "/(.*)")
-                yield Exposure(name.text(), 80, name, 0 if root else 1)
+                yield Exposure(name.text(), 80, name, _order(str(path.get("path").value or "/")))
     elif manifest.kind == "Route":  # of OpenShift
         name, path = manifest.get("spec", "to", "name"), manifest.get("spec", "path")
-        yield Exposure(name.text(), 80, name, 0 if path.text() in ("", "/") else 1)
+        yield Exposure(name.text(), 80, name, _order(str(path.value or "/")))
     elif manifest.kind in ("HTTPRoute", "GRPCRoute", "IngressRoute", "VirtualService"):
         if manifest.kind == "VirtualService" and not manifest.get("spec", "gateways").value:
             return  # how services of a mesh reach each other
@@ -199,4 +196,21 @@ def exposures(manifest: Manifest) -> Iterator[Exposure]:
             ]
             for name in named:
                 if name.value:
-                    yield Exposure(name.text().split(".")[0], 80, name, 1)
+                    yield Exposure(name.text().split(".")[0], 80, name, _order(*_paths(rule)))
+
+
+def _order(*paths: str) -> int:
+    """Of what is asked for `/`, or for anything, before what is asked for a part."""
+    return (
+        0 if not paths or any(re.fullmatch(r"\^?/\??(\(?\.?\*\)?)?", path) for path in paths) else 1
+    )
+
+
+def _paths(rule: Node) -> Iterator[str]:
+    """Which of users' requests fit it: of the Gateway API, of Istio, of Traefik."""
+    for match in [*rule.get("matches").items(), *rule.get("match").items()]:
+        for key in (("path", "value"), *(("uri", how) for how in ("prefix", "exact", "regex"))):
+            if match.get(*key).value is not None:
+                yield str(match.get(*key).value)
+    if isinstance(rule.get("match").value, str):
+        yield from re.findall(r"Path(?:Prefix)?\(`([^`]*)`\)", rule.get("match").value)

@@ -7,12 +7,14 @@ ECS task definition parameters (docs.aws.amazon.com/AmazonECS).
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from sim.imports.compose.file import import_project
 from sim.imports.compose.values import Node
 from sim.imports.evidence import Corrections, Imported, Notes, leaves
+from sim.imports.manifests.leftovers import grouped, known
 from sim.imports.manifests.service_body import ServiceBody, project_of, with_patches
 from sim.imports.manifests.workloads import SIDECARS
 from sim.schema.fields import InputError
@@ -244,13 +246,12 @@ def _health(own: ServiceBody, check: Node) -> None:
 
 # ---- what was left out ----
 def _unread(documents: Sequence[Document], read: Collection[Path_]) -> Iterator[str]:
-    """Each field that nobody read, once: `Resources (CPU, DiskMB)`."""
-    fields: dict[str, dict[str, None]] = {}
+    """Each field that nobody read: `Resources (CPU, DiskMB)`; what says nothing is none."""
+    fields: dict[str, Counter[str]] = {}
     for document in documents:
         for path, value in leaves(document.data):
-            if value in (None, "", [], {}) or any(path[:n] in read for n in range(len(path) + 1)):
-                continue
-            names = [str(part) for part in path if isinstance(part, str)]
-            fields.setdefault(".".join(names[:-1]), {})[names[-1] if names else ""] = None
+            if value not in (None, "", [], {}) and not known(path, read):
+                names = [str(part) for part in path if isinstance(part, str)]
+                fields.setdefault(".".join(names[:-1]), Counter())[names[-1] if names else ""] += 1
     for key, below in fields.items():
-        yield f"{key} ({', '.join(below)})" if key else ", ".join(below)
+        yield grouped(key, below)

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from sim.imports.compose.links import CONFIG_MAP
 from sim.imports.compose.values import Node
 from sim.imports.manifests.objects import Manifest
 from sim.imports.manifests.quantities import cores, seconds, size
@@ -112,7 +113,7 @@ def _container(own: ManifestWorkload) -> Node | None:
     apart += [entry for entry in own.pod("initContainers").items() if isinstance(entry.value, dict)]
     for entry in apart:
         own.beside.append(str(entry.value.get("name")))
-        entry.read.add(entry.path)
+        entry.read.add((*entry.path, "name"))
     return chosen
 
 
@@ -125,31 +126,31 @@ def _environment(
         prefix = entry.get("prefix").text()
         for kind in ("configMapRef", "secretRef"):
             reference = entry.get(kind, "name")
-            source = values.get((_KINDS[kind], reference.text()))
+            source = values.get((_KINDS[kind], str(reference.value)))
             if source is not None:
                 reference.read.add(reference.path)
                 pairs = _pairs(source)
                 variables |= {prefix + key: (text, reference) for key, (text, _) in pairs.items()}
     for entry in container.get("env").items():
-        variable = entry.get("name").text()
-        value = entry.get("value")
+        variable, value = str(entry.get("name").value or ""), entry.get("value")
         if value.value is not None:
             variables[variable] = (value.text(), value)
             entry.read.add((*entry.path, "name"))
             continue
         for kind in ("configMapKeyRef", "secretKeyRef"):
             reference = entry.get("valueFrom", kind)
-            source = values.get((_KINDS[kind], reference.get("name").text()))
+            source = values.get((_KINDS[kind], str(reference.get("name").value)))
             pairs = _pairs(source) if source is not None else {}
-            if reference.get("key").text() in pairs:
-                variables[variable] = (pairs[reference.get("key").text()][0], reference)
+            key = str(reference.get("key").value)
+            if key in pairs:
+                variables[variable] = (pairs[key][0], reference)
                 entry.read.add((*entry.path, "name"))
                 entry.read.update((*reference.path, part) for part in ("name", "key"))
     for volume in own.pod("volumes").items():  # a proxy's configuration names what it asks
         mounted = volume.get("configMap", "name")
         source = values.get(("ConfigMap", mounted.text())) if mounted.value else None
         for key, (text, node) in (_pairs(source) if source is not None else {}).items():
-            variables[f"ConfigMap {mounted.text()}: {key}"] = (text, node)
+            variables[f"{CONFIG_MAP}{mounted.text()}: {key}"] = (text, node)
             mounted.read.add(mounted.path)
     plain = {name: text for name, (text, _) in variables.items()}
     for variable, (text, node) in variables.items():
@@ -233,14 +234,13 @@ def _stop(own: ManifestWorkload, container: Node) -> None:
         stop["grace"] = f"{seconds(grace):g}s"
     hook = container.get("lifecycle", "preStop")
     sleep = hook.get("sleep", "seconds")
-    words = " ".join(hook.get("exec", "command").words())
-    match = _SLEEP.search(words)
+    words = [*hook.get("exec", "command").items()]
+    match = _SLEEP.search(" ".join(str(word.value) for word in words))
     if sleep.value is not None:
         stop["pre_stop"] = f"{seconds(sleep):g}s"
     elif match:
         stop["pre_stop"] = f"{match[1]}s"
-        command = hook.get("exec", "command")
-        command.read.update(part.path for part in command.items())
+        hook.read.update(word.path for word in words if match[1] in str(word.value))
     if stop:
         own.patch["stop"] = stop
 
@@ -251,7 +251,11 @@ def selected(selector: Any, workloads: Sequence[ManifestWorkload]) -> list[Manif
     if not isinstance(selector, dict) or not selector:
         return []
     wanted = {(str(key), str(value)) for key, value in selector.items()}
-    return [own for own in workloads if wanted <= set(own.labels.items())]
+    chosen = [own for own in workloads if wanted <= set(own.labels.items())]
+    for own in chosen:
+        labels = own.manifest.get(*own.template, "metadata", "labels")
+        own.manifest.read.update((*labels.path, key) for key in selector)
+    return chosen
 
 
 def targeted(
@@ -260,5 +264,4 @@ def targeted(
     """The workload that a scaler names (`scaleTargetRef`)."""
     kind = manifest.text("spec", "scaleTargetRef", "kind") or "Deployment"
     name = manifest.text("spec", "scaleTargetRef", "name")
-    manifest.read.add((*manifest.at, "spec", "scaleTargetRef", "apiVersion"))
     return (own for own in workloads if (own.manifest.kind, own.name) == (kind, name))
