@@ -1,6 +1,7 @@
 """The ledger: everything that enters is accounted for, at every instant, per cause.
 
-The experiment checks it every five simulated minutes and at the end of a run, not only in tests.
+The experiment checks it after twenty simulated minutes, each time after twice as long, and at the
+end of a run, not only in tests.
 Two independent countings meet here: the running counters (`recording`, `gauge`) and the walk over
 the state (`books`). An engine that loses a request, grants a connection twice or invents CPU
 time cannot finish a run.
@@ -9,7 +10,6 @@ time cannot finish a run.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +22,6 @@ from sim.dataplane.tables import (
     FIRST_CAUSE,
     FIRST_LOSS,
     IN_SLO,
-    JOB_COLUMNS,
-    REQUEST_COLUMNS,
     SUCCEEDED,
     Books,
     CacheGauge,
@@ -41,17 +39,6 @@ class LedgerError(AssertionError):
     """An equation of the ledger does not hold: a defect of the program, never of the input."""
 
 
-class Closed(NamedTuple):
-    """Rows of a recording that change no more: checked, and summed. A run of a month has 172,800
-    rows and 8,640 checks."""
-
-    rows: int = 0
-    requests: tuple[int, ...] = (0,) * REQUEST_COLUMNS
-    jobs: tuple[int, ...] = (0,) * JOB_COLUMNS
-    refused: int = 0
-
-
-NONE_CLOSED = Closed()
 Finding = tuple[str, str, str]  # the equation, its left side and its right side in numbers
 
 
@@ -61,7 +48,6 @@ def check(
     gauge: PlaneGauge,
     at_s: float,
     highest_limit: int = 0,
-    closed: Closed = NONE_CLOSED,
     queues: Mapping[str, QueueGauge] = {},
     services: Mapping[str, ServiceGauge] = {},
     caches: Mapping[str, CacheGauge] = {},
@@ -70,15 +56,15 @@ def check(
 
     `at_s`: simulated seconds, for the message. `highest_limit`: the largest connection limit so
     far; after a limit was lowered the connections above it stay until they close, which is no
-    error. `recording`: without the rows of `closed`.
+    error.
     """
     findings = [
-        *_requests(books, recording, gauge, closed),
+        *_requests(books, recording, gauge),
         *_services(books, services),
-        *_jobs(books, recording, gauge, closed),
+        *_jobs(books, recording, gauge),
         *_queues(gauge, queues),
         *_caches(books, caches),
-        *_connections(books, recording, gauge, highest_limit, closed),
+        *_connections(books, recording, gauge, highest_limit),
         *_servers(books),
     ]
     if findings:
@@ -86,30 +72,14 @@ def check(
         raise LedgerError(f"the ledger does not balance at {at_s:.3f} s: " + "; ".join(lines))
 
 
-def close(closed: Closed, recording: Recording, rows: int) -> Closed:
-    """`closed` and what follows it of `recording` (without the rows of `closed`) up to the first
-    row in which a request is open, at most `rows` of all: what has not begun is not over."""
-    table = recording.requests[: max(0, rows - closed.rows)]
-    still_open = np.flatnonzero(settled(table) != table[:, ARRIVED])
-    n = int(still_open[0]) if still_open.size else len(table)
-    return Closed(
-        closed.rows + n,
-        _plus(closed.requests, recording.requests[:n]),
-        _plus(closed.jobs, recording.jobs[:n]),
-        closed.refused + int(recording.refused[:n].sum()),
-    )
-
-
-def _plus(totals: tuple[int, ...], table: NDArray[np.int64]) -> tuple[int, ...]:
+def _totals(table: NDArray[np.int64]) -> list[int]:
     sums: list[int] = np.einsum("ij->j", table).tolist()  # a tenth of what table.sum takes
-    return tuple(a + b for a, b in zip(totals, sums, strict=True))
+    return sums
 
 
-def _requests(
-    books: Books, recording: Recording, gauge: PlaneGauge, closed: Closed
-) -> Iterator[Finding]:
+def _requests(books: Books, recording: Recording, gauge: PlaneGauge) -> Iterator[Finding]:
     table = recording.requests
-    totals = _plus(closed.requests, table)
+    totals = _totals(table)
     causes = list(totals[FIRST_CAUSE:])
     left, right = totals[ARRIVED], totals[SUCCEEDED] + sum(causes) + books.open_requests
     if left != right:
@@ -133,7 +103,7 @@ def _requests(
     if wrong.any():
         bucket = int(np.argmax(wrong))
         row = [int(x) for x in table[bucket]]
-        where = f"{(closed.rows + bucket) * recording.bucket_s:g} s"
+        where = f"{bucket * recording.bucket_s:g} s"
         yield f"requests of {where}: 0 <= settled <= arrived, in SLO <= succeeded", str(row), "0.."
 
 
@@ -149,10 +119,8 @@ def _services(books: Books, services: Mapping[str, ServiceGauge]) -> Iterator[Fi
         yield from _same(equation, waiting, books.open_requests + books.open_calls)
 
 
-def _jobs(
-    books: Books, recording: Recording, gauge: PlaneGauge, closed: Closed
-) -> Iterator[Finding]:
-    totals = _plus(closed.jobs, recording.jobs)
+def _jobs(books: Books, recording: Recording, gauge: PlaneGauge) -> Iterator[Finding]:
+    totals = _totals(recording.jobs)
     losses = list(totals[FIRST_LOSS:])
     right = totals[DONE] + sum(losses) + books.jobs_queued + books.jobs_in_progress
     if totals[ENQUEUED] != right:
@@ -186,7 +154,7 @@ def _caches(books: Books, caches: Mapping[str, CacheGauge]) -> Iterator[Finding]
 
 
 def _connections(
-    books: Books, recording: Recording, gauge: PlaneGauge, highest_limit: int, before: Closed
+    books: Books, recording: Recording, gauge: PlaneGauge, highest_limit: int
 ) -> Iterator[Finding]:
     granted, closed = books.connections_granted, books.connections_closed
     used = books.connections_open
@@ -197,7 +165,7 @@ def _connections(
         yield "0 <= connections used <= limit", str(used), str(limit)
     held = books.connections_held
     yield from _same("connections used, gauge = books", gauge.connections, held)
-    refused = before.refused + int(recording.refused.sum())
+    refused = int(recording.refused.sum())
     yield from _same("connections refused, gauge = recording", gauge.connections_refused, refused)
     if gauge.connections_peak < used:
         yield "connections peak >= used", str(gauge.connections_peak), str(used)

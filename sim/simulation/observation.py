@@ -1,4 +1,4 @@
-"""Who looks and changes nothing: the samples of each second, and the ledger of each five minutes.
+"""Who looks and changes nothing: the samples of each second, and the ledger now and then.
 
 The data plane takes its own samples. What the control plane has changes when it acts, and then
 alone: what stood before is written down as it goes on.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
@@ -24,10 +23,11 @@ from sim.results import ledger
 from sim.results.run import SERIES, Glance
 from sim.simulation.endowment import means_of
 
-# simulated seconds between two checks of the ledger. Nearly all its equations are of counts since
-# the start: what once was wrong stays wrong. Each minute, they took a fourth of a short run
-CHECK_S = 300.0
-PROGRESS_S = 60.0  # ... and between two calls of `progress`
+# simulated seconds to the first check of the ledger; each further one after twice as long. Nearly
+# all its equations are of counts since the start: what once was wrong stays wrong. Each five
+# minutes, they took a seventh of a short run
+CHECK_S = 1200.0
+PROGRESS_S = 60.0  # between two calls of `progress`
 Progress = Callable[[float, int, Glance], None]  # simulated seconds, requests so far, a look
 
 
@@ -51,23 +51,31 @@ class Observer:
         self.edits = -1  # of the cluster, when it was last looked at
         self.highest_limit = self.limits = 0  # of connections, in so many samples
         self.reached: dict[str, int] = {}  # by service: ready at one time, and wanted ever since
-        self.closed = ledger.NONE_CLOSED  # what the ledger need not look at again
         self.told = 0  # rows of the timeline that `progress` has heard
         self.recorder = SpanRecorder(cluster)
         self.means = means_of(cluster)
 
     def start(self) -> None:
-        self.cluster.clock.loop(self.each(max(CHECK_S, self.step_s), 1, self.audit))
+        self.cluster.clock.loop(self.audit())
         self.cluster.clock.loop(self.recorder.run())
         if self.progress is not None:
             report = partial(self.report, self.progress)
-            self.cluster.clock.loop(self.each(max(PROGRESS_S, self.step_s), 3, report))
+            self.cluster.clock.loop(self.each_minute(report))
 
-    def each(self, period_s: float, key: int, act: Callable[[], None]) -> Loop:
-        """`act` at each multiple of a period; of those in which nothing happens at one."""
-        for tick in self.cluster.ticks(period_s, Rank.OBSERVER, period_s, key, calm=never):
+    def each_minute(self, report: Callable[[], None]) -> Loop:
+        """Of those in which nothing happens at one."""
+        period_s = max(PROGRESS_S, self.step_s)
+        for tick in self.cluster.ticks(period_s, Rank.OBSERVER, period_s, 3, calm=never):
             yield tick
-            act()
+            report()
+
+    def audit(self) -> Loop:
+        """The ledger must balance while the run goes on, not only at its end."""
+        at_s = max(CHECK_S, self.step_s)
+        while True:
+            yield self.cluster.clock.at(at_s, Rank.OBSERVER, 1)
+            self.check()
+            at_s *= 2.0
 
     def goes_on(self, to_s: float) -> None:
         """Nobody acts any more before `to_s`: the samples until then see what there is now."""
@@ -122,10 +130,6 @@ class Observer:
             gone += max(0, self.reached[service] - ready[service])
         return gone
 
-    def audit(self) -> None:
-        """The ledger must balance while the run goes on, not only at its end."""
-        self.check(int(self.cluster.clock.now / self.step_s) + 1)
-
     def report(self, progress: Progress) -> None:
         """How far it is, for who waits."""
         gauge, rows = self.cluster.plane.gauge(), tuple(self.cluster.timeline[self.told :])
@@ -133,35 +137,21 @@ class Observer:
         glance = Glance(gauge.succeeded, gauge.failed, gauge.jobs_queued, rows)
         progress(self.cluster.clock.now, gauge.arrived, glance)
 
-    def check(self, buckets: int | None = None) -> None:
-        """`buckets`: so many from the first (what comes later has not been); at the end all."""
-        plane = self.cluster.plane
+    def check(self) -> None:
+        cluster, plane = self.cluster, self.cluster.plane
         gauge: PlaneGauge = plane.gauge()
         sampled = plane.samples()
         limits = sampled.plane["connection_limit"][self.limits : sampled.taken]
         self.limits = sampled.taken
         seen_limit = int(limits.max(initial=gauge.connection_limit))
         self.highest_limit = max(self.highest_limit, seen_limit)
-        now = self.cluster.clock.now
-        recording = plane.recording()
-        closed = ledger.NONE_CLOSED if buckets is None else self.closed
-        rows = slice(closed.rows, buckets)
-        window = replace(
-            recording,
-            requests=recording.requests[rows],
-            jobs=recording.jobs[rows],
-            refused=recording.refused[rows],
-        )
         ledger.check(
             plane.books(),
-            window,
+            plane.recording(),
             gauge,
-            now,
+            cluster.clock.now,
             self.highest_limit,
-            closed,
-            self.cluster.queues(),
-            self.cluster.services(),
-            self.cluster.caches(),
+            cluster.queues(),
+            cluster.services(),
+            cluster.caches(),
         )
-        if buckets is not None:
-            self.closed = ledger.close(closed, window, buckets - 1)

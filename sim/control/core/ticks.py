@@ -13,6 +13,8 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Self
 
+import numpy as np
+
 from sim.control.core.clock import Clock, Rank, Wait, priority
 
 
@@ -66,14 +68,22 @@ class Ticks:
 
     def leave_out(self) -> None:
         """Go on at the first tick that could change anything, and those kept before it."""
-        until_s, k, t_s = self.calm_until(self.due_s), self.k, self.due_s
-        if t_s >= until_s:
+        until_s = self.calm_until(self.due_s)
+        if self.due_s >= until_s:
             return
-        times: list[float] = []
-        while t_s < until_s:
-            times.append(t_s)
-            k, t_s = k + 1, self.following(k, t_s)
-        idle = len(times) - self.kept
+        times = self.ahead(until_s)
+        idle = len(times) - 1 - self.kept
         if idle > 0:
             self.left_out(times[:idle])
-            self.k, self.due_s = self.k + idle, [*times, t_s][idle]
+            self.k, self.due_s = self.k + idle, times[idle]
+
+    def ahead(self, until_s: float) -> list[float]:
+        """The tick that is due and those after it, to the first that is not before `until_s`: the
+        sums that `following` would make, one after the other."""
+        most = int((until_s - self.due_s) / self.period_s) + 3
+        if self.chained:
+            times = np.add.accumulate([self.due_s, *[self.period_s] * most])
+        else:
+            times = self.first_s + np.arange(self.k, self.k + most) * self.period_s
+        seen: list[float] = times[: int(times.searchsorted(until_s)) + 1].tolist()
+        return seen

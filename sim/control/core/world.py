@@ -50,7 +50,9 @@ if TYPE_CHECKING:
     from sim.control.core.wires import Cut
 
 T = TypeVar("T")
-SHORT_S = 30.0  # stillness of which the looks that it would save are not worth its own
+# stillness of which the looks that it would save are not worth its own; and so long nobody asks
+# again where there was none
+SHORT_S = 30.0
 LAWS = {"constant": 0, "exponential": 1, "lognormal": 2, "uniform": 3}
 
 
@@ -111,7 +113,7 @@ class World:
     # health checks that the data plane goes on with: who has each back
     standing: dict[int, Callable[[RoundsSoFar], None]] = field(default_factory=dict)
     calm_s: float = 0.0  # `calm_until`, as it was last found
-    not_calm_s: float = 0.0  # when a loop of theirs looks that may act
+    not_calm_s: float = 0.0  # when a loop of theirs looks that may act, or all ask anew
     tickers: list[Ticks] = field(default_factory=list)  # loops whose looks may be left out
     _watchers: list[tuple[frozenset[str], simpy.Store]] = field(default_factory=list)
     _states: dict[int, tuple[object, Any]] = field(default_factory=dict)
@@ -335,6 +337,8 @@ class World:
         until_s = self.plane.stands_until(max(least_s, now + SHORT_S))
         if until_s > least_s:
             until_s = min(until_s, self.clock.undisturbed_until())
+        else:
+            self.not_calm_s = now + SHORT_S
         for ticks in self.tickers:
             if until_s <= least_s:
                 return 0.0
