@@ -6,7 +6,7 @@ import math
 from collections.abc import Generator
 from dataclasses import replace
 
-from sim.control.core.choices import ASKED, AtTheEdge, Choices, Controller, Gated
+from sim.control.core.choices import ASKED, AtTheEdge, Choices, Gated
 from sim.control.core.clock import Clock, Loop, Rank
 from sim.control.core.cluster import Cluster, PortTakenError
 from sim.control.core.records import NonsenseError
@@ -181,7 +181,7 @@ def start_controllers(cluster: Cluster, scenario: Scenario) -> Faults:
     platform = cluster.choices
     for field in ASKED:
         choice = getattr(platform, field)
-        if isinstance(choice, Controller):
+        if hasattr(choice, "run"):  # a Controller
             loop = choice.run(cluster)
             if not isinstance(loop, Generator):
                 name = type(choice).__name__

@@ -8,7 +8,7 @@ replica_calculator.go @00067268; horizontal.go as in omerap12/kubernetes @a769d5
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
 from sim.constants.facts import Fact
@@ -193,7 +193,7 @@ class Recommendation(NamedTuple):
 
 
 def stabilised(
-    history: Sequence[Recommendation], now_s: float, window_s: float, wanted: int
+    history: Iterable[Recommendation], now_s: float, window_s: float, wanted: int
 ) -> int:
     """Without `behavior`: the highest recommendation of the window, this one included.
 
@@ -275,7 +275,7 @@ class Scaled(NamedTuple):
 
 
 def stabilised_between(
-    history: Sequence[Recommendation],
+    history: Iterable[Recommendation],
     now_s: float,
     current: int,
     wanted: int,
