@@ -252,6 +252,9 @@ class Scaler:
         self.history: deque[hpa.Recommendation] = deque()
         self.events: list[hpa.Scaled] = []
         self.blind_told = False
+        # since this state of the cluster these have been steady, by what was asked for then
+        self.steady: tuple[int, Scaling] | None = None
+        self.its: list[Container] = []
 
     def limits(self) -> tuple[int, int]:
         """Replicas, at least and at most."""
@@ -312,10 +315,14 @@ class Scaler:
         cluster, now = self.cluster, self.cluster.clock.now
         if not self.history:  # recordInitialRecommendation: no scale-down in the first window
             self.history.append(hpa.Recommendation(now, current))
-        wish = self.wish(current, self.pods())
-        if wish is None:
-            return
-        wanted, reasons, by_other = wish
+        wanted = self.steadily(current)
+        if wanted is None:
+            pods = self.pods()
+            wish = self.wish(current, pods)
+            if wish is None:
+                return
+            wanted = wish[0]
+            self.look_for_steady(pods)
         rules, behavior = self.rules, self.behavior
         self.forget(now - self.longest_s())
         if behavior is None:
@@ -327,8 +334,31 @@ class Scaler:
             new = min(max(new, least), most)
         self.history.append(hpa.Recommendation(now, wanted))
         if new != current:
+            wish = self.wish(current, self.pods())
+            assert wish is not None
+            _, reasons, by_other = wish
             measured_s = math.inf if by_other else self.metrics.since(cluster.of(self.service))
             self.scale(current, new, "; ".join(says() for says in reasons), measured_s)
+
+    def look_for_steady(self, pods: Sequence[hpa.Pod]) -> None:
+        """Are all its replicas ready and old enough, and is nothing but their CPU asked for? Then
+        only that changes, until somebody acts."""
+        if self.asks.metrics is not None or self.asks.queue is not None:
+            return
+        if all(p.ready and not p.pending and p.age_s >= self.rules.cpu_init_s for p in pods):
+            self.steady = self.cluster.edits, self.asks
+            self.its = [c for c in self.cluster.of(self.service) if not c.deleting]
+
+    def steadily(self, current: int) -> int | None:
+        """As `wish`, while they are steady; None where that cannot be said."""
+        if self.steady is None or self.steady[0] != self.cluster.edits or self.cluster.pending:
+            return None
+        used = [reading[0] for c in self.its if (reading := self.metrics.of(c)) is not None]
+        request = int(requested(self.cluster, self.service).cores * 1000 + 0.5) * len(used)
+        if self.steady[1] is not self.asks or not request or len(used) < len(self.its):
+            return None
+        ratio = hpa.utilisation(sum(used), request) / round(self.asks.cpu * 100)
+        return hpa.by_ratio(current, ratio, len(used), self.tolerance)
 
     def wish(self, current: int, pods: Sequence[hpa.Pod]) -> tuple[int, list[Reason], bool] | None:
         """What the metrics ask for, why, and whether that is by another one than CPU."""
