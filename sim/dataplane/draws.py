@@ -39,7 +39,12 @@ def key(seed: int, stream: int) -> int:
 
 def keys(seed: int, streams: int) -> NDArray[np.uint64]:
     """`key(seed, n)` of all streams below this number."""
-    x = np.arange(1, streams + 1, dtype=np.uint64) * np.uint64(GOLDEN)
+    return keys_of(seed, np.arange(streams, dtype=np.uint64))
+
+
+def keys_of(seed: int, streams: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """`key(seed, n)` of each of these."""
+    x = (streams + np.uint64(1)) * np.uint64(GOLDEN)
     return _mixed(x + np.uint64(mix((seed + GOLDEN) & MASK)))
 
 

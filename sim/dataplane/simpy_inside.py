@@ -8,6 +8,7 @@ and nothing here imports the control plane.
 
 from __future__ import annotations
 
+import math
 from heapq import heappush
 from operator import attrgetter
 from typing import Any, NoReturn
@@ -19,7 +20,7 @@ Entry = tuple[float, int, int, simpy.Event]  # instant, place in it, order of in
 
 class PlacedEvent(simpy.Event):
     """An event that is bound to happen `delay` from now, or exactly at `t_s`: at that place in its
-    instant.
+    instant. At infinity: when it is `put` somewhere.
 
     Places 0 and 1 are SimPy's own (a process starts or is interrupted; `succeed`): what follows at
     once. `env.schedule` knows delays alone, which would round again an instant that is known."""
@@ -37,8 +38,12 @@ class PlacedEvent(simpy.Event):
         self.env, self.callbacks = env, actions
         self._ok, self._value, self._defused = True, None, False
         due = env._now + delay if t_s is None else t_s
-        queue: list[Any] = env._queue
-        heappush(queue, (due, place, next(env._eid), self))
+        if due < math.inf:
+            self.put(due, place)
+
+    def put(self, t_s: float, place: int) -> None:
+        queue: list[Any] = self.env._queue
+        heappush(queue, (t_s, place, next(self.env._eid), self))
 
 
 def queue_of(env: simpy.Environment) -> list[Entry]:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Generator
 from dataclasses import replace
 
-from sim.control.core.choices import ASKED, AtTheEdge, Choices, Controller, Gated
+from sim.control.core.choices import ASKED, AtTheEdge, Choices, Gated, able
 from sim.control.core.clock import Clock, Loop, Rank
 from sim.control.core.cluster import Cluster, PortTakenError
 from sim.control.core.records import NonsenseError
@@ -51,7 +51,7 @@ def routing_between(platform: Choices) -> Routing:
     """How calls between services find a replica: by the platform's balancer, as far as it stands
     between services; else by Docker's DNS, which shuffles."""
     balancer = platform.load_balancing
-    if balancer is None or isinstance(balancer, AtTheEdge):
+    if balancer is None or able(balancer, AtTheEdge):
         return balancer.between() if balancer is not None else Routing(algorithm=Algorithm.RANDOM)
     return balancer.routing()
 
@@ -181,7 +181,7 @@ def start_controllers(cluster: Cluster, scenario: Scenario) -> Faults:
     platform = cluster.choices
     for field in ASKED:
         choice = getattr(platform, field)
-        if isinstance(choice, Controller):
+        if hasattr(choice, "run"):  # a Controller
             loop = choice.run(cluster)
             if not isinstance(loop, Generator):
                 name = type(choice).__name__
@@ -189,7 +189,7 @@ def start_controllers(cluster: Cluster, scenario: Scenario) -> Faults:
                 raise NonsenseError(found, "a loop: a function with `yield`", field)
             cluster.clock.loop(loop)
     balancer = platform.load_balancing
-    if isinstance(balancer, Gated) and balancer.nodes is not None:
+    if able(balancer, Gated) and balancer.nodes is not None:
         cluster.clock.loop(balancer.nodes.run(cluster))
     for name, service in cluster.stack.services.items():
         if service.failover is not None:

@@ -94,7 +94,8 @@ def jobs_wanted(cluster: Cluster, seed: int, arrived: int, recording: Recording)
     bounds = tuple(accumulate(way.share for way in ways))[:-1]
 
     def left(first: int, last: int) -> int:
-        asked = np.searchsorted(bounds, uniforms(seed, Stream.MIX, first, last), "right")
+        mix = uniforms(seed, Stream.MIX, first, last) if bounds else 0.0  # one way: no draw
+        asked = np.searchsorted(bounds, mix, "right")
         return int((uniforms(seed, Stream.PUSH, first, last) < push[asked]).sum())
 
     chunks = ((first, min(first + CHUNK, arrived)) for first in range(0, arrived, CHUNK))

@@ -18,7 +18,7 @@ def advance(observer: Observer, until_s: float, last: Rank = Rank.OBSERVER) -> N
     """Run both planes to `until_s`. At exactly that instant the data plane acts, what follows acts
     at once, and then the control events of ranks up to `last`: what is left comes next time."""
     cluster, goes_on = observer.cluster, observer.goes_on
-    clock, plane, env, notice = cluster.clock, cluster.plane, cluster.clock.env, cluster.notice
+    clock, plane, notice = cluster.clock, cluster.plane, cluster.notice
     reached = before = -math.inf
     clock.until_s = until_s
     steps = 0  # of this instant
@@ -34,6 +34,7 @@ def advance(observer: Observer, until_s: float, last: Rank = Rank.OBSERVER) -> N
                 notice(told)
             reached = -math.inf if notices else until
             if notices:
+                clock.wake()
                 continue  # what they woke comes before the control events of this instant
         if due > until_s or (due == until_s and clock.rank_due() > last):
             return
@@ -41,4 +42,4 @@ def advance(observer: Observer, until_s: float, last: Rank = Rank.OBSERVER) -> N
         if steps > MOST_STEPS:
             clock.stuck(steps)
         goes_on(due)
-        env.step()
+        cluster.step()

@@ -179,10 +179,11 @@ class World:
             for notice in notices:
                 self.cluster.notice(notice)
             if notices:
+                self.cluster.clock.wake()
                 continue
             if env.peek() > t_s:
                 return
-            env.step()
+            self.cluster.step()
 
     def at(self, t_s: float) -> Cluster:
         self.until(t_s)

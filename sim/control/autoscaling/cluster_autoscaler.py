@@ -139,7 +139,9 @@ class ServerAutoscaler:
     def run(self, cluster: Cluster) -> Loop:
         group = NodeGroup(cluster, self)
         first = cluster.random("cluster_autoscaler/phase") * self.scan_s
-        ticks = cluster.ticks(self.scan_s, Rank.SERVER_AUTOSCALER, first, calm=group.calm)
+        ticks = cluster.ticks(
+            self.scan_s, Rank.SERVER_AUTOSCALER, first, calm=group.calm, deaf=True
+        )
         for tick in ticks:
             yield tick
             if not cluster.frozen["controllers"]:

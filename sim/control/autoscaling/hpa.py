@@ -8,7 +8,7 @@ replica_calculator.go @00067268; horizontal.go as in omerap12/kubernetes @a769d5
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
 from sim.constants.facts import Fact
@@ -98,7 +98,7 @@ def replicas_for_cpu(
     ratio = utilisation(usage, requests) / target
     fill_unready = bool(unready) and ratio > 1.0
     if not fill_unready and not missing:
-        return current if within(ratio, tolerance) else math.ceil(ratio * len(counted))
+        return by_ratio(current, ratio, len(counted), tolerance)
     number = len(counted)
     if ratio != 1.0:
         if ratio < 1.0:  # as if using their whole request (or the target, if that is more)
@@ -110,6 +110,11 @@ def replicas_for_cpu(
         number += len(unready)
     corrected = utilisation(usage, requests) / target
     return agreed(current, ratio, corrected, number, tolerance)
+
+
+def by_ratio(current: int, ratio: float, number: int, tolerance: Tolerances) -> int:
+    """Of so many replicas, all of which count."""
+    return current if within(ratio, tolerance) else math.ceil(ratio * number)
 
 
 def agreed(current: int, ratio: float, corrected: float, number: int, tolerance: Tolerances) -> int:
@@ -142,7 +147,7 @@ def replicas_for_pods(
     ratio = ratio_of(values)
     fill_pending = pending > 0 and ratio > 1.0
     if not fill_pending and not missing:
-        return current if within(ratio, tolerance) else math.ceil(ratio * len(values))
+        return by_ratio(current, ratio, len(values), tolerance)
     stands_for = int(target) if ratio < 1.0 else 0
     filled = [*values, *[stands_for] * missing, *[0] * (pending if fill_pending else 0)]
     corrected = ratio_of(filled)
@@ -158,7 +163,7 @@ def replicas_for_value(
     ratio = total / target
     if current == 0:
         return math.ceil(ratio)
-    return current if within(ratio, tolerance) else math.ceil(ratio * ready)
+    return by_ratio(current, ratio, ready, tolerance)
 
 
 def within(ratio: float, tolerance: Tolerances) -> bool:
@@ -193,7 +198,7 @@ class Recommendation(NamedTuple):
 
 
 def stabilised(
-    history: Sequence[Recommendation], now_s: float, window_s: float, wanted: int
+    history: Iterable[Recommendation], now_s: float, window_s: float, wanted: int
 ) -> int:
     """Without `behavior`: the highest recommendation of the window, this one included.
 
@@ -275,7 +280,7 @@ class Scaled(NamedTuple):
 
 
 def stabilised_between(
-    history: Sequence[Recommendation],
+    history: Iterable[Recommendation],
     now_s: float,
     current: int,
     wanted: int,

@@ -10,6 +10,7 @@ as they are configured). Left out: the kubelet's own window, memory.
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, NamedTuple
@@ -57,11 +58,13 @@ class Sample(NamedTuple):
 
 
 class Metrics:
-    """The metrics server: CPU seconds of each container, as of the last two readings."""
+    """The metrics server: CPU seconds of each container of what somebody scales, as of the last two
+    readings."""
 
     def __init__(self, cluster: Cluster, resolution_s: float) -> None:
         self.cluster, self.resolution_s = cluster, resolution_s
         self.samples: dict[int, tuple[Sample, Sample]] = {}
+        self.scaled = [n for n, s in cluster.stack.services.items() if s.scaling is not None]
         # all requests for a service that is asked, as of the last two readings
         self.arrived = {service: [(0.0, 0), (0.0, 0)] for service in cluster.fronts}
 
@@ -77,7 +80,8 @@ class Metrics:
     def read(self) -> None:
         now = self.cluster.clock.now
         fresh: dict[int, tuple[Sample, Sample]] = {}
-        for c in self.cluster.containers:
+        its = (c for name in self.scaled for c in self.cluster.of(name))
+        for c in its:
             if c.alive and c.server.heard:  # a silent server's kubelet gives no numbers
                 gauge = self.cluster.gauge_of(c)
                 sample = Sample(now, gauge.busy_s, gauge.served, c.run)
@@ -245,9 +249,12 @@ class Scaler:
         if asks.behavior is not None:
             self.behavior = hpa.behavior(asks.behavior, rules.stabilisation_s)
         self.old = {c.id for c in cluster.of(service)}  # have run for days when the run begins
-        self.history: list[hpa.Recommendation] = []
+        self.history: deque[hpa.Recommendation] = deque()
         self.events: list[hpa.Scaled] = []
         self.blind_told = False
+        # since this state of the cluster these have been steady, by what was asked for then
+        self.steady: tuple[int, Scaling] | None = None
+        self.its: list[Container] = []
 
     def limits(self) -> tuple[int, int]:
         """Replicas, at least and at most."""
@@ -289,9 +296,14 @@ class Scaler:
         wish = None if current == 0 and least > 0 else self.wish(current, self.pods())
         if wish is not None:
             begin_s = times[-1] - self.longest_s()
-            kept = [r for r in self.history if r.t_s > begin_s]
+            self.forget(begin_s)
             looks = [t_s for t_s in times[:-1] if t_s > begin_s] + [times[-1]]
-            self.history = kept + [hpa.Recommendation(t_s, wish[0]) for t_s in looks]
+            self.history += [hpa.Recommendation(t_s, wish[0]) for t_s in looks]
+
+    def forget(self, begin_s: float) -> None:
+        """Wishes up to then."""
+        while self.history and self.history[0].t_s <= begin_s:
+            self.history.popleft()
 
     def sync(self) -> None:
         current, (least, most) = self.cluster.desired[self.service], self.limits()
@@ -303,11 +315,16 @@ class Scaler:
         cluster, now = self.cluster, self.cluster.clock.now
         if not self.history:  # recordInitialRecommendation: no scale-down in the first window
             self.history.append(hpa.Recommendation(now, current))
-        wish = self.wish(current, self.pods())
-        if wish is None:
-            return
-        wanted, reasons, by_other = wish
+        wanted = self.steadily(current)
+        if wanted is None:
+            pods = self.pods()
+            wish = self.wish(current, pods)
+            if wish is None:
+                return
+            wanted = wish[0]
+            self.look_for_steady(pods)
         rules, behavior = self.rules, self.behavior
+        self.forget(now - self.longest_s())
         if behavior is None:
             calm = hpa.stabilised(self.history, now, rules.stabilisation_s, wanted)
             new = hpa.limited(current, calm, least, most, rules.up_factor, rules.up_floor)
@@ -315,12 +332,33 @@ class Scaler:
             calm = hpa.stabilised_between(self.history, now, current, wanted, behavior)
             new = hpa.limited_by(current, calm, now, self.events, behavior)
             new = min(max(new, least), most)
-        begin_s = now - self.longest_s()
-        self.history = [r for r in self.history if r.t_s > begin_s]
         self.history.append(hpa.Recommendation(now, wanted))
         if new != current:
+            wish = self.wish(current, self.pods())
+            assert wish is not None
+            _, reasons, by_other = wish
             measured_s = math.inf if by_other else self.metrics.since(cluster.of(self.service))
             self.scale(current, new, "; ".join(says() for says in reasons), measured_s)
+
+    def look_for_steady(self, pods: Sequence[hpa.Pod]) -> None:
+        """Are all its replicas ready and old enough, and is nothing but their CPU asked for? Then
+        only that changes, until somebody acts."""
+        if self.asks.metrics is not None or self.asks.queue is not None:
+            return
+        if all(p.ready and not p.pending and p.age_s >= self.rules.cpu_init_s for p in pods):
+            self.steady = self.cluster.edits, self.asks
+            self.its = [c for c in self.cluster.of(self.service) if not c.deleting]
+
+    def steadily(self, current: int) -> int | None:
+        """As `wish`, while they are steady; None where that cannot be said."""
+        if self.steady is None or self.steady[0] != self.cluster.edits or self.cluster.pending:
+            return None
+        used = [reading[0] for c in self.its if (reading := self.metrics.of(c)) is not None]
+        request = int(requested(self.cluster, self.service).cores * 1000 + 0.5) * len(used)
+        if self.steady[1] is not self.asks or not request or len(used) < len(self.its):
+            return None
+        ratio = hpa.utilisation(sum(used), request) / round(self.asks.cpu * 100)
+        return hpa.by_ratio(current, ratio, len(used), self.tolerance)
 
     def wish(self, current: int, pods: Sequence[hpa.Pod]) -> tuple[int, list[Reason], bool] | None:
         """What the metrics ask for, why, and whether that is by another one than CPU."""

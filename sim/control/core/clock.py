@@ -124,6 +124,11 @@ class Clock:
     def __init__(self) -> None:
         self.env = simpy.Environment(0.0)
         self.until_s = 0.0  # so far it goes before somebody from outside may act
+        self.asleep: list[Callable[[float, int], None]] = []  # what wakes loops, once
+        self.passed = (
+            0.0,
+            0,
+        )  # the instant of the latest step, and how far into it steps have come
 
     def due(self) -> float:
         """When the next event is that somebody waits for; infinite if none is."""
@@ -140,6 +145,21 @@ class Clock:
             if t_s < until_s and place < LAST and not getattr(event, "quiet", False):
                 until_s = t_s
         return until_s
+
+    def step(self) -> bool:
+        """Take the event that is due. Has somebody acted for whom others must wait?"""
+        t_s, place, _, event = queue_of(self.env)[0]
+        at_s, passed = self.passed
+        self.passed = t_s, max(passed, place) if t_s == at_s else place
+        self.env.step()
+        return not getattr(event, "quiet", False)
+
+    def wake(self) -> None:
+        """Somebody has acted: loops that slept until then look again, at their own times."""
+        at_s, passed = self.passed
+        woken, self.asleep = self.asleep, []
+        for wake in woken:
+            wake(self.now, passed if at_s == self.now else 0)
 
     def rank_due(self) -> int:
         """The rank of the event that is due; 0, before all ranks, for what follows at once."""

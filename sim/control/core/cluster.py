@@ -14,7 +14,7 @@ from numbers import Integral
 from typing import Any, Literal
 
 from sim.control.core import oom
-from sim.control.core.choices import Ranking
+from sim.control.core.choices import Ranking, able
 from sim.control.core.disks import Disks
 from sim.control.core.records import (
     ALIVE,
@@ -423,7 +423,7 @@ class Cluster(Disks):
         def process(c: Container) -> oom.Process:
             service = self.service(c.service)
             adj = service.memory.oom_score_adj
-            if isinstance(limits, Ranking):
+            if able(limits, Ranking):
                 adj = limits.oom_score_adj(service, capacity)
             return oom.Process(c.id, self.gauge_of(c).memory, adj)
 

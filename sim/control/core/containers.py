@@ -13,7 +13,7 @@ from typing import Literal
 import simpy
 
 from sim.constants.facts import Fact
-from sim.control.core.choices import Agented, Pinning
+from sim.control.core.choices import Agented, Pinning, able
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.records import (
     ALIVE,
@@ -334,7 +334,7 @@ class Containers(World):
         its server stays there."""
         volume, scheduling = self.volumes.get(c.service), self.choices.scheduling
         if volume is None:
-            pinned = scheduling.pinned if isinstance(scheduling, Pinning) else True
+            pinned = scheduling.pinned if able(scheduling, Pinning) else True
             self.volumes[c.service] = Volume(c.service, c.server, self._disks_move(), pinned)
         elif volume.moves:
             volume.server = c.server
@@ -342,7 +342,7 @@ class Containers(World):
     def _disks_move(self) -> bool:
         """Are they cloud disks? What people put on a server by hand is on its own."""
         scheduling = self.choices.scheduling
-        if isinstance(scheduling, Agented):
+        if able(scheduling, Agented):
             return scheduling.kubelet.volume_moves
         return not self.host_ports
 
@@ -399,7 +399,7 @@ class Containers(World):
         exited = self._exits.setdefault(c.id, clock.event())
         scheduling = self.choices.scheduling
         least_s = PRE_STOP_EXTENSION.value if pre_stop_s > 0.0 else 0.0
-        if isinstance(scheduling, Agented):
+        if able(scheduling, Agented):
             least_s = scheduling.kubelet.pre_stop_extension_s
         if grace_s == 0.0:
             least_s = 0.0  # killed by force

@@ -34,13 +34,16 @@ class Ticks:
     `calm()`: before this time its looks change nothing that anybody acts on, as long as nothing
     happens but checks that pass; 0 if the next one may. `left_out(times)`: these were, the latest
     last. `kept`: so many before something happens are made all the same, since others read them.
+    `deaf`: its looks read nothing of the data plane; while it is calm it sleeps until a loop acts.
     """
 
     def __init__(
         self, clock: Clock, calm_until: Callable[[float], float], period_s: float, rank: Rank,
         first_s: float, key: int = 0, *, calm: Callable[[], float], chained: bool = False,
         left_out: Callable[[Sequence[float]], None] = keeps_nothing, kept: int = 0,
+        deaf: bool = False,
     ) -> None:  # fmt: skip
+        self.deaf = deaf
         self.clock, self.calm_until, self.period_s = clock, calm_until, period_s
         self.place, self.first_s, self.chained = priority(rank, key), first_s, chained
         self.calm, self.left_out, self.kept = calm, left_out, kept
@@ -52,12 +55,29 @@ class Ticks:
     def __next__(self) -> Wait:
         self.k, self.due_s = self.k + 1, self.following(self.k, self.clock.now)
         if self.k > 1:  # before, the clock may round: the next one is more than twice as late
+            if self.deaf and self.calm() == math.inf:
+                return self.sleep()
             self.leave_out()
         if not self.chained:  # as `Clock.at`
             now = self.clock.now
             self.due_s = now + max(0.0, self.due_s - now)
         tick = Wait(self.clock.env, self.due_s, self.place)
         tick.quiet = True
+        return tick
+
+    def sleep(self) -> Wait:
+        """The tick comes when somebody has acted: the first then that is still to come."""
+        tick = Wait(self.clock.env, math.inf, self.place)
+        tick.quiet = True
+
+        def wake(now: float, passed: int) -> None:
+            self.k += max(0, int((now - self.due_s) / self.period_s) - 1)
+            while (due_s := self.following(self.k - 1, now), self.place) <= (now, passed):
+                self.k += 1
+            self.due_s = due_s
+            tick.put(due_s, self.place)
+
+        self.clock.asleep.append(wake)
         return tick
 
     def following(self, k: int, t_s: float) -> float:

@@ -53,6 +53,7 @@ T = TypeVar("T")
 # stillness of which the looks that it would save are not worth its own; and so long nobody asks
 # again where there was none
 SHORT_S = 30.0
+KINDS: tuple[str, ...] = get_args(ChangeKind)
 LAWS = {"constant": 0, "exponential": 1, "lognormal": 2, "uniform": 3}
 
 
@@ -350,15 +351,21 @@ class World:
         return until_s
 
     # ---- waiting ----
+    def step(self) -> None:
+        """Take the event that is due; who slept until somebody acts looks again."""
+        edits = self.edits
+        if self.clock.step() or self.edits != edits:
+            self.clock.wake()
+
     def ticks(
         self, period_s: float, rank: Rank, first_s: float = 0.0, key: int = 0, *,
         calm: Callable[[], float], left_out: Callable[[Sequence[float]], None] = keeps_nothing,
-        kept: int = 0, chained: bool = False,
+        kept: int = 0, chained: bool = False, deaf: bool = False,
     ) -> Ticks:  # fmt: skip
         """What a loop waits for again and again: see there."""
         ticks = Ticks(
             self.clock, self.calm_until, period_s, rank, first_s, key,
-            calm=calm, left_out=left_out, kept=kept, chained=chained,
+            calm=calm, left_out=left_out, kept=kept, chained=chained, deaf=deaf,
         )  # fmt: skip
         if rank is not Rank.OBSERVER:  # whose looks change nothing for anybody
             self.tickers.append(ticks)
@@ -368,11 +375,9 @@ class World:
         """A queue of the Changes of these kinds from now on; `change = yield store.get()`.
         NonsenseError for a kind that never comes."""
         for kind in kinds:
-            if kind not in get_args(ChangeKind):
-                near = closest(kind, get_args(ChangeKind))
-                expected = one_of(get_args(ChangeKind)) + (
-                    f"; did you mean {near}?" if near else ""
-                )
+            if kind not in KINDS:
+                near = closest(kind, KINDS)
+                expected = one_of(KINDS) + (f"; did you mean {near}?" if near else "")
                 raise NonsenseError(f"a watch for {kind!r}", expected)
         store = simpy.Store(self.clock.env)
         self._watchers.append((frozenset(kinds), store))

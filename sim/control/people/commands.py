@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from sim.control.core.choices import ASKED, Consoled
+from sim.control.core.choices import ASKED, Consoled, able
 from sim.control.core.cluster import Cluster
 
 Verb = Literal[
@@ -131,7 +131,7 @@ def console_of(cluster: Cluster) -> str:
     server; "" for a platform of a user's own."""
     for capability in ASKED:
         choice = getattr(cluster.choices, capability)
-        if isinstance(choice, Consoled):
+        if able(choice, Consoled):
             return choice.console
     return COMPOSE if cluster.host_ports else ""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from sim.control.core.choices import Maintaining
+from sim.control.core.choices import Maintaining, able
 from sim.control.core.clock import Loop, Rank, Task
 from sim.control.core.cluster import Server
 from sim.control.load_balancing.haproxy import HAProxy
@@ -41,7 +41,7 @@ def scale_out(human: Human, service: str) -> Loop:
     published = cluster.host_ports and cluster.service(service).port is not None
     if service in cluster.doors and published and not cluster.front().balanced:
         yield from front(human)
-    tasks = isinstance(cluster.choices.scheduling, Maintaining)
+    tasks = able(cluster.choices.scheduling, Maintaining)
     cores = math.inf if tasks else added(s.cores for s in maintained(cluster))
     limit = cpu_limit(cluster.service(service).cpu, cluster.choices.resource_limits is not None)
     have = max(cluster.desired[service], len(running(cluster, service)))

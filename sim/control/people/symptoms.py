@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from sim.constants.facts import HOT
-from sim.control.core.choices import Ending, Maintaining, Tainting
+from sim.control.core.choices import Ending, Maintaining, Tainting, able
 from sim.control.core.cluster import Cluster, Container, Server
 from sim.control.core.records import STATEFUL
 from sim.control.people import runbooks
@@ -52,7 +52,7 @@ def provider_away(cluster: Cluster) -> str:
 
 def dead_node(cluster: Cluster) -> Server | None:
     """A server that is away, and holds back what has a disk that could be attached elsewhere."""
-    if not isinstance(cluster.choices.scheduling, Tainting):
+    if not able(cluster.choices.scheduling, Tainting):
         return None
     for server in cluster.servers:
         held = any(cluster.service(c.service).role in STATEFUL for c in cluster.on(server))
@@ -126,7 +126,7 @@ def hung(cluster: Cluster) -> list[Container]:
         and c.state == "running"
         and c.alive
         and not c.deleting
-        and not (isinstance(checks, Ending) and checks.ends(cluster.service(c.service)))
+        and not (able(checks, Ending) and checks.ends(cluster.service(c.service)))
     ]
 
 
@@ -193,9 +193,7 @@ def busy(cluster: Cluster, service: str) -> bool:
 def maintained(cluster: Cluster) -> list[Server]:
     """Servers that somebody here maintains; where each task has a machine, the others."""
     scheduling = cluster.choices.scheduling
-    ours = (
-        scheduling.maintained(cluster) if isinstance(scheduling, Maintaining) else cluster.servers
-    )
+    ours = scheduling.maintained(cluster) if able(scheduling, Maintaining) else cluster.servers
     return [s for s in ours if s.alive and s.released_s is None]
 
 
@@ -244,7 +242,7 @@ def load(human: Human, users: bool, workers: list[str]) -> dict[str, Any]:
     inmost = reversed(list(cluster.fronts)) if users else []  # who waits for another is busy, too
     served = [name for name in inmost if name and busy(cluster, name)]
     hot = [name for name in (*served, *workers) if usage.is_hot(cluster, name)]
-    tasks = isinstance(cluster.choices.scheduling, Maintaining)  # a machine each, for the asking
+    tasks = able(cluster.choices.scheduling, Maintaining)  # a machine each, for the asking
     databases = cluster.stack.playing("postgres")
     full = all(usage.is_full(cluster, s) for s in rented) or crowded(human, rented, [*served, *hot])
     return {

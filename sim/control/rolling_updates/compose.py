@@ -58,15 +58,17 @@ def grace_s(cluster: Cluster, service: str) -> float:
 def down(cluster: Cluster) -> list[Container]:
     """What is down, stays down and could start, in the order in which `up -d` starts it."""
     states: tuple[State, ...] = ("exited", "created") if cluster.host_ports else ("exited",)
-    return [
+    idle = [
         c
-        for name in order_of(cluster)
-        for c in cluster.of(name, *states)
-        if not c.deleting
+        for c in cluster.containers
+        if c.state in states
+        and not c.deleting
         and not c.restarting
         and c.server.alive
         and (c.port is None or cluster.holder(c.server, c.port) is None)
     ]
+    order = order_of(cluster) if idle else []
+    return sorted(idle, key=lambda c: order.index(c.service))
 
 
 def health(cluster: Cluster, service: str) -> str:

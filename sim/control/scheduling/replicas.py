@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from itertools import count
 from typing import NamedTuple, Protocol, runtime_checkable
 
-from sim.control.core.choices import Agented, Lingering
+from sim.control.core.choices import Agented, Lingering, able
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Change, Cluster, Container, NonsenseError, Pending, Server
 from sim.control.core.records import STATEFUL
@@ -100,7 +100,7 @@ def keep(cluster: Cluster, queue: Queue | None = None, leaving: Order = newest_f
     """Keep every service at its wanted replicas for the whole run. `leaving`: who goes first where
     there are too many."""
     scheduling, strategy = cluster.choices.scheduling, cluster.choices.rolling_updates
-    kubelet = scheduling.kubelet if isinstance(scheduling, Agented) else Kubelet()
+    kubelet = scheduling.kubelet if able(scheduling, Agented) else Kubelet()
     if strategy is not None and not isinstance(strategy, Strategy):
         expected = "a record with grace_s, min_ready_s, stop_first and resize(): replicas are kept"
         raise NonsenseError(f"{type(strategy).__name__}()", expected, "rolling_updates")
@@ -416,6 +416,6 @@ class Keeper:
         """How long it serves on, out of the balancer, before anything tells it to stop."""
         discovery = self.cluster.choices.service_discovery
         takes_requests = self.cluster.service(c.service).role == "http"
-        if not (takes_requests and c.ready and isinstance(discovery, Lingering)):
+        if not (takes_requests and c.ready and able(discovery, Lingering)):
             return 0.0  # no balancer has it
         return discovery.linger_s

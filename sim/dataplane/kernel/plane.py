@@ -17,7 +17,6 @@ from sim.dataplane.codes import (
     LATENCY_BINS,
     MOST_CALLS,
     MOST_KEPT,
-    MOST_POOLS,
     Does,
     Kind,
     Note,
@@ -33,12 +32,10 @@ from sim.dataplane.kernel.layout import (
     CHUNK,
     CONTAINER_FIGURES,
     CONTAINERS,
-    DEEP,
     OUT_REFUSED,
     PLANE_FIGURES,
     POLICIES,
     PROFILES,
-    SHALLOW,
     STEPS,
     WORKS,
     begin_container,
@@ -48,10 +45,10 @@ from sim.dataplane.kernel.layout import (
     values,
 )
 from sim.dataplane.kernel.policies import write_policy, write_users
-from sim.dataplane.kernel.story_rows import write_story
+from sim.dataplane.kernel.story_rows import sheet_of, write_sheet
 from sim.dataplane.plane import Notice, RoundsSoFar, StandingCheck
 from sim.dataplane.profile import Arrivals, Client, Law, Profile, Routing, StoryStep, Workload
-from sim.dataplane.story import pools, probed, salt, starts_at_once, stories
+from sim.dataplane.story import salt
 from sim.dataplane.tables import (
     JOB_COLUMNS,
     REQUEST_COLUMNS,
@@ -258,31 +255,21 @@ class CompiledPlane:
             self._act(verbs.ENQUEUE, queue, min(jobs - begun, timing.ROOM // 2))
 
     def add_profile(self, profile: Profile) -> int:
-        p, told, own = self.profiles, stories(profile), pools(profile)
-        if self.stories + len(told) > PROFILES:
+        p, sheet = self.profiles, sheet_of(profile)
+        if self.stories + len(sheet.told) > PROFILES:
             raise KernelError(f"more than {PROFILES} stories of services in one run")
         first = STEPS * self.stories
-        self.profiles, self.stories = p + 1, self.stories + len(told)
-        w = self.box[0]
-        row = w["version"][p]
-        for column, value in values(profile):
-            row[column] = value
+        self.profiles, self.stories = p + 1, self.stories + len(sheet.told)
+        w, begun, known = self.box[0], self.policies, [rules.database for rules in sheet.own]
         tops = {Kind.DATABASE: "databases", Kind.QUEUE: "queues", Kind.CACHE: "caches"}
         if profile.kind in tops:
             w[tops[profile.kind]] = max(int(w[tops[profile.kind]]), profile.number + 1)
-        w["databases"] = max(int(w["databases"]), *(rules.database + 1 for rules in own))
-        row["pools"], row["story"], row["stories"] = len(own), first, len(told)
-        for i, rules in enumerate(own):
-            for column, value in values(rules):
-                w["rules"][column][p * MOST_POOLS + i] = value
-        row["at_once_on_cores"], row["first_policy"] = starts_at_once(told[0]), self.policies
-        begun, known = self.policies, [rules.database for rules in own]
-        for at, steps in enumerate(told):
+        w["databases"] = max(int(w["databases"]), *(database + 1 for database in known))
+        write_sheet(w, self.seed, p, first, sheet)
+        for at, steps in enumerate(sheet.told):
             self._asks(first + STEPS * at, steps, begun, known)
-            write_story(w, self.seed, first + STEPS * at, steps, profile.kind)
-        row["policies"] = self.policies - begun
-        for at in (SHALLOW, DEEP):
-            write_story(w, self.seed, first + at, probed(profile, at == DEEP), profile.kind)
+        row = w["version"][p]
+        row["first_policy"], row["policies"] = begun, self.policies - begun
         return p
 
     def _policy(self, client: Client, service: int, slot: int, mark: int, endpoint: int) -> None:

@@ -66,3 +66,61 @@ def test_a_tick_is_no_reason_for_others_to_look() -> None:
     assert looks.clock.undisturbed_until() == 7.0
     wait.cancel()
     assert looks.clock.undisturbed_until() == 100.0
+
+
+def deaf_loop(clock: Clock, acted: list[float]) -> list[float]:
+    """Looks each 10 s from 3 s on, and is calm as soon as it has seen all that was done."""
+    seen: list[float] = []
+    looked: list[float] = []
+    ticks = Ticks(
+        clock, lambda _: 0.0, 10.0, Rank.RUNTIME, 3.0, deaf=True,
+        calm=lambda: math.inf if seen == acted else 0.0,
+    )  # fmt: skip
+
+    def run():
+        for tick in ticks:
+            yield tick
+            looked.append(clock.now)
+            seen[:] = acted
+
+    clock.loop(run())
+    return looked
+
+
+@pytest.mark.parametrize(
+    ("rank", "at_s", "looked"),
+    [
+        (Rank.FAULT, 41.0, [3.0, 13.0, 43.0]),
+        (Rank.FAULT, 43.0, [3.0, 13.0, 43.0]),  # fate comes first in its instant
+        (Rank.OPERATOR, 43.0, [3.0, 13.0, 53.0]),  # a person comes last
+        (Rank.FAULT, 17.0, [3.0, 13.0, 23.0]),
+    ],
+)
+def test_a_loop_that_sleeps_looks_when_somebody_has_acted_at_its_own_times(
+    rank: Rank, at_s: float, looked: list[float]
+) -> None:
+    clock, acted = Clock(), []
+    made = deaf_loop(clock, acted)
+
+    def act():
+        yield clock.at(at_s, rank)
+        acted.append(clock.now)
+
+    clock.loop(act())
+    while clock.due() < 70.0:
+        if clock.step():
+            clock.wake()
+    assert made == looked
+
+
+def test_what_the_data_plane_tells_wakes_it_too() -> None:
+    clock, acted = Clock(), []
+    made = deaf_loop(clock, acted)
+    while clock.due() < 70.0:
+        clock.step()
+    clock.set(43.0)  # a notice of this instant comes before all who act at it
+    acted.append(43.0)
+    clock.wake()
+    while clock.due() < 70.0:
+        clock.step()
+    assert made == [3.0, 13.0, 43.0]
