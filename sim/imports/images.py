@@ -55,7 +55,7 @@ _PRODUCTS = _table(
         "redis": "redis valkey keydb dragonfly redismod redict garnet redisstack",
         "pooler": "pgbouncer pgcat pgpool pgpool2 odyssey supavisor proxysql",
         "proxy": (
-            "nginx haproxy traefik caddy envoy openresty swag kong apisix tyk krakend"
+            "frontendproxy nginx haproxy traefik caddy envoy openresty swag kong apisix tyk krakend"
             " nginxproxymanager ambassador pingora sozu linkerd linkerd2"
         ),
         "rabbitmq": "rabbitmq lavinmq",

@@ -4,6 +4,7 @@ left out; and files of other kinds, told for what they are."""
 from __future__ import annotations
 
 import json
+from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from sim.library.scenarios import load_scenario
 from sim.library.stacks import import_stack, load_stack
 from sim.schema.fields import InputError
 from sim.simulation.case import Case
+from sim.simulation.simulation import run_case
 
 DATA = Path(__file__).parents[1] / "data" / "manifests"
 SHOP = str(DATA / "shop.yaml")
@@ -323,6 +325,45 @@ def test_a_nomad_job_is_read() -> None:
     assert any("Resources (CPU)" in line for line in stack.ignored)
 
 
+def _job(name: str, group: str, *tasks: dict[str, Any], ports: Any = ()) -> str:
+    networks = [{"ReservedPorts": [{"Label": label, "Value": port} for label, port in ports]}]
+    groups = [{"Name": group, "Tasks": list(tasks), "Networks": networks}]
+    return json.dumps({"Job": {"ID": name, "Name": name, "TaskGroups": groups}})
+
+
+def test_what_nomad_puts_into_templates_and_addresses_is_read(tmp_path: Path) -> None:
+    """`range service`, a port's address by its label, whose port a reserved one is; jobs whose
+    groups have one name, and two servers' port 80."""
+    text = (
+        '{{ range nomadService "db-svc" }}\nDB_URL=postgres://{{ .Address }}:{{ .Port }}\n{{ end }}'
+    )
+    api = {
+        "Name": "api", "Config": {"image": "shop/api", "ports": ["http"]},
+        "Templates": [{"EmbeddedTmpl": text, "DestPath": "local/env", "Envvars": True}],
+    }  # fmt: skip
+    web = {
+        "Name": "web", "Config": {"image": "shop/web", "ports": ["front"]},
+        "Env": {"API_URL": "http://${NOMAD_ADDR_http}"},
+    }  # fmt: skip
+    database = {"Name": "pg", "Config": {"image": "postgres:16"}, "Services": [{"Name": "db-svc"}]}
+    edge = {"Name": "edge", "Config": {"image": "traefik:3"}}
+    files = [
+        _put(
+            tmp_path,
+            _job("shop", "svc", web, api, ports=[("front", 80), ("http", 81)]),
+            "shop.json",
+        ),
+        _put(tmp_path, _job("db", "svc", database), "db.json"),
+        _put(tmp_path, _job("edge", "svc", edge, ports=[("http", 80)]), "edge.json"),
+    ]
+    imported = import_stack(*files)
+    roles = {name: service.role for name, service in imported.stack.services.items()}
+    assert roles == {"svc-web": "http", "svc-api": "http", "svc": "postgres", "edge-svc": "proxy"}
+    sure = {(link.caller, link.callee) for link in imported.links if link.confidence == "high"}
+    assert sure == {("svc-web", "svc-api"), ("svc-api", "svc")}
+    assert imported.stack.entry == "svc-web"
+
+
 def test_on_a_bridge_each_container_of_a_task_has_a_port_of_its_own(tmp_path: Path) -> None:
     port = {"portMappings": [{"containerPort": 1234}]}
     containers = [{"name": name, "image": f"shop/{name}", **port} for name in ("hello", "world")]
@@ -480,6 +521,12 @@ TRAITS: list[tuple[list[str], dict[str, str]]] = [
       _service("controller"), _deployment("rates", rest="env: [{name: FLAGS, value: 'http://flags.shop.svc:80'}]"),
       _service("rates"), *(INGRESS.format(name) for name in ("flags", "rates", "controller"))],
      {"rates": "http", "flags": "http", "controller": "http"}),
+    # of ways in of which nothing else says more the one with a database
+    ([_deployment("fraud"), _service("fraud"), _deployment("db", "postgres:16"),
+     _deployment("ledger", rest="env: [{name: DB_URL, value: 'postgres://db/x'}]"),
+     _service("ledger"), _service("db", 5432),
+     *(INGRESS.format(name) for name in ("fraud", "ledger"))],
+     {"ledger": "http", "fraud": "http", "db": "postgres"}),
     # the image says with what it was built
     ([_deployment("orders", "acme/orders-with-jaeger"), _service("orders", 80, "NodePort"),
       _deployment("prices", "acme/prices-with-jaeger"), _service("prices")],
@@ -498,6 +545,37 @@ def test_a_trait(parts: list[str], roles: dict[str, str], tmp_path: Path) -> Non
     stack = load_stack(_put(tmp_path, "---\n".join(parts)))
     assert {name: service.role for name, service in stack.services.items()} == roles
     assert stack.entry == next(iter(roles))
+
+
+def _suite(tmp_path: Path) -> str:
+    """A page before thirty services, of which two dozen have a database of their own."""
+    env = "env: [{{name: DB_URL, value: 'mongodb://part{0}-db:27017/x'}}]"
+    parts = [_deployment("front", rest="env: [{name: URLS, value: 'http://part0,http://part1'}]")]
+    parts += [_service("front", 80, "LoadBalancer")]
+    for number in range(30):
+        name = f"part{number}"
+        parts += [_deployment(name, rest=env.format(number) if number < 24 else ""), _service(name)]
+    for number in range(24):
+        parts += [_deployment(f"part{number}-db", "mongo:7"), _service(f"part{number}-db", 27017)]
+    return _put(tmp_path, "---\n".join(parts))
+
+
+def test_a_database_for_each_of_two_dozen_services(tmp_path: Path) -> None:
+    stack = load_stack(_suite(tmp_path))
+    assert stack.entry == "front"
+    roles = Counter(service.role for service in stack.services.values())
+    assert roles == {"http": 31, "postgres": 24}
+    asked = {step.query for service in stack.services.values() for step in service.every_step}
+    assert asked >= {f"part{number}-db" for number in range(1, 24)}  # the first is the default
+
+
+@pytest.mark.slow
+def test_such_a_suite_loses_a_server_and_goes_on(tmp_path: Path) -> None:
+    stack = load_stack(_suite(tmp_path))
+    scenario = load_scenario("server_crash", stack=stack)
+    run = run_case(Case.of(scenario, stack, "kubernetes"), seed=1)
+    requests = run.recording.requests.sum()
+    assert 0 < run.recording.failed < requests
 
 
 def test_names_of_a_cluster_and_of_connection_strings_are_links(tmp_path: Path) -> None:
@@ -542,6 +620,14 @@ def test_a_database_s_file_of_a_config_map_is_read(tmp_path: Path) -> None:
     )
     stack = load_stack(_put(tmp_path, "---\n".join([_deployment("web"), database, config])))
     assert stack.services["db"].max_connections == 40
+
+
+def test_as_many_cores_as_no_server_has_bind_nothing_and_are_told(tmp_path: Path) -> None:
+    """Kubernetes takes `4Gi` for 2^32 cores."""
+    file = _put(tmp_path, _deployment("web", rest="resources: {limits: {cpu: 4Gi, memory: 1Gi}}"))
+    stack = import_stack(file).stack
+    assert stack.services["web"].memory.limit == 2**30
+    assert "containers.resources (limits.cpu): Deployment web" in stack.ignored
 
 
 def test_a_chart_beside_manifests_is_told_and_one_alone_refused(tmp_path: Path) -> None:

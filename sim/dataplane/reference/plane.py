@@ -78,6 +78,7 @@ class ReferencePlane:
         self.balancers[0].routing = workload.routing.in_effect
         self.under_way: dict[int, Attempt] = {}  # attempts on their way to a container, in order
         self.databases = [Postgres(self) for _ in range(MOST_DATABASES)]
+        self.known = 0  # one more than the highest number of a database, queue or cache
         self.ghosts = 0  # groups of connections whose host vanished
         self.queues = [JobQueue(self) for _ in range(MOST_QUEUES)]
         self.caches = [Cache(self, number) for number in range(MOST_CACHES)]
@@ -202,7 +203,8 @@ class ReferencePlane:
 
     # ---- containers ----
     def add_profile(self, profile: Profile) -> int:
-        pools(profile)  # or it says what is wrong with it, or with its story
+        own = pools(profile)  # or it says what is wrong with it, or with its story
+        self.known = max(self.known, profile.number + 1, *(rules.database + 1 for rules in own))
         self.profiles.append(profile)
         self.edges.append([Edge() for _ in callers(profile)])
         return len(self.profiles) - 1
@@ -488,7 +490,7 @@ class ReferencePlane:
         return self.caches[cache].gauge()
 
     def jobs_queued(self) -> int:
-        return sum(queue.queued() for queue in self.queues)
+        return sum(queue.queued() for queue in self.queues[: self.known])
 
     def books(self) -> Books:
         return readings.books(self)

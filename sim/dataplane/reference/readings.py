@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def gauge(plane: ReferencePlane) -> PlaneGauge:
     rec, now = plane.recorder, plane.now
-    databases = [database.gauge() for database in plane.databases]
+    databases = [database.gauge() for database in plane.databases[: plane.known]]
     return PlaneGauge(
         arrived=rec.arrivals,
         succeeded=rec.successes,
@@ -22,13 +22,13 @@ def gauge(plane: ReferencePlane) -> PlaneGauge:
         in_flight=rec.arrivals - rec.successes - rec.failures,
         retries=plane.clients.retries,
         jobs_queued=plane.jobs_queued(),
-        jobs_in_progress=sum(queue.jobs_in_progress() for queue in plane.queues),
+        jobs_in_progress=sum(queue.jobs_in_progress() for queue in plane.queues[: plane.known]),
         connections=sum(one.connections for one in databases),
         connection_limit=sum(one.connection_limit for one in databases),
         connection_waits=sum(one.connection_waits for one in databases),
         connections_peak=sum(one.connections_peak for one in databases),
         connections_refused=rec.refusals,
-        exhausted_s=max(one.exhausted_s for one in databases),
+        exhausted_s=max((one.exhausted_s for one in databases), default=0.0),
         backlog_peak=plane.backlog_peak,
         # added as the kernel adds: `sum` of floats compensates since Python 3.12
         busy_s=added(c.station.busy_now(now) for c in plane.containers),

@@ -55,7 +55,9 @@ def public(roles: Mapping[str, Guess], scene: Scene) -> set[str]:
     return {n for n in web if not beside(n) and (n in proxied or published(scene.bodies[n]))}
 
 
-_SIDE = re.compile(r"websocket|streaming|realtime|grpc\b|auth(server|n|z)?\b|identity|importer")
+_SIDE = re.compile(
+    r"websocket|streaming|realtime|grpc\b|auth(server|n|z)?\b|identity|importer|consumer"
+)
 _BEHIND = re.compile(r"api|gateway|backend")
 _BESIDE = re.compile(r"admin|monitor|payment|docs\b|status|turbine|pebble")
 

@@ -28,7 +28,7 @@ _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 # a variable that holds an address, and the word before that says of what
 _ADDRESS = re.compile(
     r"(?P<of>.*?)[_.-]?(HOSTS?|HOST_?NAME|ADDR(ESS)?|SERVERS?|URLS?|URI|ENDPOINT|BROKERS?|UPSTREAM|"
-    r"NODES?|SERVICE|DSN|BACKENDS?|BOOTSTRAP_SERVERS?|CONNECTION(_?STRING)?)$",
+    r"NODES?|SEEDS?|SERVICE|DSN|BACKENDS?|BOOTSTRAP_SERVERS?|CONNECTION(_?STRING)?)$",
     re.IGNORECASE,
 )
 _CONFIG_HOST = re.compile(

@@ -16,7 +16,7 @@ from sim.imports.compose.file import import_project
 from sim.imports.compose.front import after, beside
 from sim.imports.compose.links import hosts_of
 from sim.imports.evidence import Corrections, Imported, Notes, leaves
-from sim.imports.images import UNSURE, Part, word_of, word_of_image
+from sim.imports.images import ENGINES, UNSURE, Part, word_of, word_of_image
 from sim.imports.manifests.leftovers import lines_unread
 from sim.imports.manifests.objects import Manifest, read_manifests
 from sim.imports.manifests.policies import ROUTED, Exposure, exposures, protect, rank, scale
@@ -172,12 +172,15 @@ def _expose(
     fitting = [pair for pair in ways if _part(pair[1]) in (None, "proxy", "page")] or ways
     order = min((_order(*pair) for pair in fitting), default=0)
     first = [pair for pair in fitting if _order(*pair) == order]
-    called = _called([own for _, own in first])
+    stores = {name for own in workloads if _part(own) in ENGINES for name in own.aliases}
+    hosts = {own.name: _asked(own) for _, own in first}
+    called = {name for named in hosts.values() for name in named}
     first.sort(
         key=lambda pair: (
             beside(pair[1].name) or _for_staff(pair[1], workloads),
-            pair[1].name in called,
+            not called.isdisjoint(pair[1].aliases),  # it is behind another
             *after(pair[1].name),
+            hosts[pair[1].name].isdisjoint(stores),
         )
     )
     reached: dict[str, ManifestWorkload] = {}
@@ -205,16 +208,10 @@ def _order(way: Exposure, own: ManifestWorkload) -> int:
     return way.order + (way.order > ROUTED and after(own.name)[0])
 
 
-def _called(workloads: Sequence[ManifestWorkload]) -> set[str]:
-    """Those of them whose names stand in another's variables: they are behind it."""
-    return {
-        own.name
-        for own in workloads
-        for other in workloads
-        if other is not own
-        for text in other.body.get("environment", {}).values()
-        if not {host for host, _ in hosts_of(text)}.isdisjoint(own.aliases)
-    }
+def _asked(own: ManifestWorkload) -> set[str]:
+    """The hosts that its variables name; but for its own."""
+    texts = own.body.get("environment", {}).values()
+    return {host for text in texts for host, _ in hosts_of(text)}.difference(own.aliases)
 
 
 def _for_staff(own: ManifestWorkload, workloads: Sequence[ManifestWorkload]) -> bool:

@@ -6,14 +6,30 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from sim.imports.compose.values import Node
+from sim.schema import bounds
 from sim.schema.fields import parse_bytes, parse_cores
 
 Number = TypeVar("Number", int, float)
 
 
 def cores(node: Node) -> float | None:
-    """`500m`, `2`, 0.5; None where there is none. Raises `InputError`."""
-    return _quantity(node, parse_cores)
+    """`500m`, `2`, 0.5; None where there is none, or more than any server has (`4Gi`, which
+    Kubernetes takes): not read, it binds nothing. Raises `InputError`."""
+    found = _quantity(node, _cores)
+    if found is None or found <= bounds.CORES.most:
+        return found
+    node.read.discard(node.path)
+    return None
+
+
+def _cores(text: str) -> float:
+    try:
+        return parse_cores(text)
+    except ValueError as error:
+        try:
+            return float(parse_bytes(text))
+        except ValueError:
+            raise error from None
 
 
 def size(node: Node) -> int | None:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from sim.imports.compose.file import import_project
+from sim.imports.compose.links import CONFIG_MAP
 from sim.imports.compose.values import Node
 from sim.imports.evidence import Corrections, Imported, Notes, leaves
 from sim.imports.manifests.leftovers import grouped, known
@@ -55,19 +56,32 @@ def import_tasks(paths: Sequence[Path], like: Stack, corrections: Corrections) -
         documents.append(document)
         top = Node(document, (), document.data, read)
         found_ = _nomad(top, notes) if platform == "nomad" else _ecs(top, notes)
-        for name, own in found_:
+        for found_name, own in found_:
+            of_another = found_name in services and platform == "nomad"
+            name = _name(f"{path.stem}-{found_name}") if of_another else found_name
             if name in services:
                 raise own.origin.wrong("a name that no service before has")
             services[name] = own
     if not services:
         expected = "one with an image"
         raise InputError(str(paths[0]), found="no task that runs on", expected=expected)
+    _apart(services.values())
     imported = import_project(project_of(paths, services, notes), like, corrections)
     return with_patches(imported, platform, services, list(_unread(documents, read)))
 
 
 def _name(text: str) -> str:
     return re.sub(r"[^a-z0-9_-]+", "-", text.lower()).strip("-_") or "task"
+
+
+def _apart(services: Collection[ServiceBody]) -> None:
+    """A port that one has already is another's on a server of its own: it collides with none."""
+    taken: set[str] = set()
+    for own in services:
+        for port in own.body.get("ports", []):
+            if port in taken:
+                own.body["ports"] = [port.rpartition(":")[2]]
+            taken.add(port)
 
 
 # ---- Nomad ----
@@ -86,6 +100,7 @@ def _nomad(top: Node, notes: Notes) -> Iterator[tuple[str, ServiceBody]]:
             if task not in lasting:
                 task.read.add(task.path)
         title = group.get("Name")
+        holders = {label: task for task in lasting for label in task.get("Config", "ports").words()}
         for task in lasting:
             own = ServiceBody(task.get("Name"))
             for node in (title, own.origin):
@@ -93,13 +108,22 @@ def _nomad(top: Node, notes: Notes) -> Iterator[tuple[str, ServiceBody]]:
             alone = len(lasting) == 1
             name = _name(title.text() if alone else f"{title.text()}-{own.origin.text()}")
             own.aliases = [own.origin.text(), title.text()]
-            _task(own, group, task)
+            _task(own, group, task, holders)
             if beside:
                 notes.ignored.append(f"{name}: the tasks {', '.join(beside)} beside it")
             yield name, own
 
 
-def _task(own: ServiceBody, group: Node, task: Node) -> None:
+_LABEL = re.compile(r"\$\{NOMAD_(?:HOST_)?(ADDR|IP)_([\w-]+)\}")
+# what consul-template makes of a service's instances: `{{ range nomadService "db" }}...{{ end }}`
+_RANGE = re.compile(
+    r"\{\{-?\s*range\s+(?:nomadService|service)\s+\"([\w-]+)[^\"]*\"[^}]*\}\}(.*?)\{\{-?\s*end\s*-?\}\}",
+    re.DOTALL,
+)
+
+
+def _task(own: ServiceBody, group: Node, task: Node, holders: Mapping[str, Node]) -> None:
+    """`holders`: the tasks of the group by the labels of their ports."""
     config = task.get("Config")
     image = config.get("image")
     own.put(("image",), image.text() or task.get("Driver").text() or "unknown", image)
@@ -113,7 +137,11 @@ def _task(own: ServiceBody, group: Node, task: Node) -> None:
         raise variables.wrong("a mapping of variables")
     for key in variables.value or {}:
         variable = variables.get(str(key))
-        own.put(("environment", str(key)), variable.text(), variable)
+        own.put(("environment", str(key)), _addressed(variable.text(), holders), variable)
+    for template in task.get("Templates").items():
+        text = template.get("EmbeddedTmpl")
+        for key, value in _made(text.text(), template):
+            own.put(("environment", key), _addressed(value, holders), text)
     count = group.get("Count")
     if count.value is not None:
         own.put(("deploy", "replicas"), count.count() or 0, count)
@@ -126,7 +154,35 @@ def _task(own: ServiceBody, group: Node, task: Node) -> None:
         bounds = {"request": memory.count(), "limit": limit.count()}
         own.patch["memory"] = {key: f"{number}Mi" for key, number in bounds.items()}
     _ending(own, task)
-    _ways_in(own, group, task)
+    _ways_in(own, group, task, holders)
+
+
+def _addressed(text: str, holders: Mapping[str, Node]) -> str:
+    """With the task's name where Nomad puts the address of one of its group's ports."""
+
+    def name(match: re.Match[str]) -> str:
+        holder = holders.get(match[2]) or holders.get(match[2].replace("_", "-"))
+        host = holder.get("Name").text() if holder else match[2]
+        return f"{host}:80" if match[1] == "ADDR" else host
+
+    return _LABEL.sub(name, text)
+
+
+def _made(text: str, template: Node) -> Iterator[tuple[str, str]]:
+    """The variables of a template, or its text as that of a file."""
+
+    def named(match: re.Match[str]) -> str:
+        host = re.sub(r"\{\{-?\s*\.Address\s*-?\}\}", match[1], match[2])
+        return re.sub(r"\{\{-?\s*\.Port\s*-?\}\}", "80", host)
+
+    text = _RANGE.sub(named, text)
+    if template.get("Envvars").value is not True:
+        yield f"{CONFIG_MAP}{template.get('DestPath').value or 'template'}", text
+        return
+    for line in text.splitlines():
+        key, equals, value = line.strip().partition("=")
+        if equals and key.strip().isidentifier():
+            yield key.strip(), value.strip().strip("\"'")
 
 
 def _ending(own: ServiceBody, task: Node) -> None:
@@ -141,10 +197,11 @@ def _ending(own: ServiceBody, task: Node) -> None:
         own.patch["stop"] = stop
 
 
-def _ways_in(own: ServiceBody, group: Node, task: Node) -> None:
+def _ways_in(own: ServiceBody, group: Node, task: Node, holders: Mapping[str, Node]) -> None:
     services = [*group.get("Services").items(), *task.get("Services").items()]
     for service in services:
-        own.aliases.append(service.get("Name").text())
+        name = service.get("Name").text()
+        own.aliases += [name, f"{name}.service.consul"]
         service.read.add((*service.path, "Name"))
         tags = service.get("Tags").words()
         if any(tag == "traefik.enable=true" or tag.startswith("urlprefix-") for tag in tags):
@@ -152,6 +209,9 @@ def _ways_in(own: ServiceBody, group: Node, task: Node) -> None:
             own.body.get("deploy", {}).pop("replicas", None)
     for network in group.get("Networks").items():
         for port in network.get("ReservedPorts").items():
+            holder = holders.get(str(port.get("Label").value))
+            if holder is not None and holder != task:
+                continue
             if port.get("Value").value and "ports" not in own.body:
                 number = port.get("Value")
                 own.put(("ports",), [f"{number.count()}:{number.count()}"], number)

@@ -187,9 +187,10 @@ def _resources(own: ManifestWorkload, container: Node) -> None:
     for word, key in (("limits", "limits"), ("reservations", "requests")):
         part = container.get("resources", key)
         cpu, memory = part.get("cpu"), part.get("memory")
-        if cpu.value is not None:
-            own.put(("deploy", "resources", word, "cpus"), _plain(cores(cpu) or 0.0), cpu)
-            own.patch.setdefault("cpu", {})[key[:-1]] = cores(cpu)
+        number = cores(cpu)
+        if number is not None:
+            own.put(("deploy", "resources", word, "cpus"), _plain(number), cpu)
+            own.patch.setdefault("cpu", {})[key[:-1]] = number
         if memory.value is not None:
             own.put(("deploy", "resources", word, "memory"), f"{size(memory)}b", memory)
             own.patch.setdefault("memory", {})[key[:-1]] = size(memory)
