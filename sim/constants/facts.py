@@ -239,6 +239,12 @@ FAILOVER_FAILS = Fact(
     "failover.fails", 0.02, "ratio", "of failovers do not end with a primary",
     "chosen, between 0 and 0.1: post-mortems tell of them, nobody counts those that went well",
 )  # fmt: skip
+KEEP_ALIVE_CLOSING = Fact(
+    "service.keep_alive_closing", 0.002, "s",
+    "from when it closes an idle connection until its proxy has heard, and what its timer is late",
+    "chosen, between 0.2 and 20 ms: a round trip within a zone (0.4 ms, pings of 2014) and a tick "
+    "of an event loop (Node's timers: 1 ms); a busy loop is later",
+)  # fmt: skip
 POOL = Fact("database.pool", 10, "connections", "of one process at most", "node-postgres Pool, max")
 CHECKOUT_TIMEOUT = Fact(
     "database.checkout_timeout", 30.0, "s", "a request waits for a connection of its pool",
@@ -289,6 +295,12 @@ SQS_FROM = Fact(
 SQS_VISIBILITY = Fact(
     "sqs.visibility", 30.0, "s", "then who has not deleted a message has it no more",
     _SQS + "visibility timeout: default 30 seconds", _QUEUE + "redelivery",
+)  # fmt: skip
+SQS_LATE = Fact(
+    "sqs.late_acknowledgement", "deletes", "", "until it is received again, its last receipt holds",
+    "docs.aws.amazon.com SQS API, DeleteMessage: the most recently received ReceiptHandle. Of Bull "
+    "(moveToFinished: no lock), Celery on Redis (kombu QoS.ack: what was restored stays) and AMQP "
+    "(its channel has ended) a late one is ignored", _QUEUE + "late_acknowledgement",
 )  # fmt: skip
 SQS_RECEIVES = Fact(
     "sqs.receives", 9, "times", "received once more often (maxReceiveCount) it is a dead letter",

@@ -16,6 +16,7 @@ MOST_WAYS = 64  # in which users ask: services and their endpoints
 OF_USERS = -1  # in place of the number of a version that asks
 MOST_KEPT_BY_USERS = 1 << 16  # connections that users keep open
 MOST_KEPT = 256  # connections that a process keeps open for one of them
+MOST_UNUSED = 64  # idle ones that a proxy keeps to one server
 MOST_WINDOW = 1024  # tries that a circuit breaker looks back at
 MOST_DATABASES = MOST_QUEUES = 64  # a suite has one for each of its services
 MOST_CACHES = 16
@@ -107,6 +108,16 @@ class Outcome(IntEnum):
     SHED = 11  # 503 on purpose: the queue is full
 
 
+# after these no connection is left that another request may use
+LEAVES_NOTHING = (
+    Outcome.REFUSED,
+    Outcome.CONNECT_TIMEOUT,
+    Outcome.CLIENT_TIMEOUT,
+    Outcome.DROPPED_ON_KILL,
+    Outcome.OOM,
+)
+
+
 class JobLoss(IntEnum):
     """Why a job will never be done."""
 
@@ -163,6 +174,7 @@ class AttemptPhase(IntEnum):
     HELD = 6  # a hung proxy has accepted it
     QUEUEING = 7  # in the balancer: every server is at its maxconn, or none is listed
     INSIDE = 8  # accepted: in a listen backlog, or served
+    WAITING = 9  # for one of the connections that its client may have open
 
 
 class BreakerState(IntEnum):

@@ -28,7 +28,10 @@ MOST_REQUESTS = 5e11  # below codes.USER_BASE, or ids would collide
 
 
 def expected_requests(arrivals: Arrivals, horizon_s: float) -> float:
-    """How many requests will arrive: the integral of the rate, or the length of the trace."""
+    """How many requests will arrive: the integral of the rate, or the length of the trace. Users
+    who come back are in neither."""
+    if not arrivals.start_s and arrivals.times_s is None:
+        return 0.0
     if arrivals.times_s is not None:
         return float(len(arrivals.times_s))
     end = min(arrivals.end_s, horizon_s)

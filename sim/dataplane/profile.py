@@ -60,6 +60,10 @@ class Client:
     # kept alive, and shared by requests (HTTP/2), each pinned to who answered where it was opened,
     # unless a balancer looks at each request; 0: each try opens one of its own
     connections: int = 0
+    # ... or of one request at a time (HTTP/1.1): the last used is taken first, who finds none that
+    # is idle opens another, and so many at most are kept when they are idle
+    connection_exclusive: bool = False
+    connections_open: int = 0  # ... at most at once: more wait for one of them. 0: no limit
     connection_age_s: float = inf  # an older one is not used again
     connection_idle_s: float = inf  # ... nor one that nobody has used for so long
     # its other end closes it then: who asks within so long after that has not heard of it
@@ -138,6 +142,9 @@ class Profile:
     memory_per_request: int = 0
     memory_limit: int = 0  # 0: none but the server's
     leak_per_request: int = 0  # bytes never given back, per finished request or job
+    # a connection to it that was idle for so long it closes, of which a proxy has not heard so long
+    keep_alive_s: float = inf
+    closing_s: float = 0.0
     # failures of the version
     error_rate: float = 0.0  # share of attempts answered 500; of a WORKER: of tries that fail
     poison_rate: float = 0.0  # share of jobs that end the worker process (exit 1)
@@ -158,6 +165,8 @@ class Profile:
     by_connection: bool = False  # ... all of a worker at once, when its connection ends; in place
     # a try that fails is told to the queue; else it is a job that nobody acknowledges (SQS)
     failures_told: bool = True
+    # who finishes a job that was given out again meanwhile deletes it, if it still waits (SQS)
+    late_deletes: bool = False
     prefetch: int = 0  # jobs that it holds beside those it does: not acknowledged either
     max_stalled: int = 1  # so often; then it is failed when it would be given out again
     reconnects: bool = True  # else it takes nothing after the queue was away, until it is restarted
@@ -212,6 +221,8 @@ class Routing:
     queue_timeout_s: float = 5.0  # ... at most so long (then no_backend)
     holds: bool = False  # ... and with a maxconn also while the list of backends is empty
     outlier_failures: int = 0  # failures in a row of one backend until OUTLIER; 0: never
+    keeps: int = 0  # idle connections that a proxy keeps to each server, the last used first
+    keeps_s: float = inf  # ... for so long
 
     @property
     def in_effect(self) -> Routing:
@@ -219,7 +230,8 @@ class Routing:
         waits for a connection as long as it does itself where this says 0."""
         if self.proxy:
             return self
-        return replace(self, connect_timeout_s=0.0, retries=0, outlier_failures=0)
+        keeps = self.keeps if self.per_request else 0
+        return replace(self, connect_timeout_s=0.0, retries=0, outlier_failures=0, keeps=keeps)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from sim.schema.fields import Count, Duration, Fraction, Ratio, Record, Span
+from sim.schema.fields import Count, Duration, Fraction, Positive, Ratio, Record, Span
 
 
 class ClientSpec(Record):
@@ -30,6 +30,14 @@ class ClientSpec(Record):
     # that end is its server's (keepAliveTimeout), and for so long nobody here has heard of it: the
     # request that meets it is refused. A round trip, and what a timer is late
     connection_closing: Duration = 0.0
+    # shared: requests go over one at once (HTTP/2). exclusive: one at a time (HTTP/1.1); the last
+    # used is taken, who finds none idle opens another, and `connections` are kept when idle: Node's
+    # Agent 256 (maxFreeSockets, 24), Go's Transport 2 (MaxIdleConnsPerHost, 1.26), requests 10 and
+    # urllib3 1 (pool_maxsize, maxsize, block=False), OkHttp 5
+    connection_use: Literal["shared", "exclusive"] = "shared"
+    # exclusive: more wait for one of so many; null: none does, as with Node (maxSockets), Go
+    # (MaxConnsPerHost) and urllib3 unless told; Apache's HttpClient 5.x has 5 to a route
+    connections_open: Positive | None = None
     # ... as one whose host has acknowledged nothing for so long (pings); null: until TCP gives up
     connection_silence: Span | None = None
     # close: HTTP/1.1, whose client cannot use it any more; keep: HTTP/2, one stream of many ends

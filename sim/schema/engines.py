@@ -104,6 +104,7 @@ ENGINES: Mapping[str, Engine] = {
             "delivery": facts.SQS_DELIVERY,
             "redelivery_from": facts.SQS_FROM,
             "redelivery": facts.SQS_VISIBILITY,
+            "late_acknowledgement": facts.SQS_LATE,
             "max_stalled": facts.SQS_RECEIVES,
         },
         rented="sqs",

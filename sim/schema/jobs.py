@@ -39,6 +39,8 @@ class JobWork(Record):
     # delivered and not acknowledged at most; 0: any number; null: of RabbitMQ Celery's 4 for each
     # that is done at once, of another queue those alone
     prefetch: Annotated[Count, at_most(bounds.PREFETCH)] | None = None
+    # what the acknowledgement of who has it no more does to a job that waits again
+    late_acknowledgement: Literal["ignored", "deletes"] = "ignored"
     max_stalled: Count = default(facts.MAX_STALLED)  # reliable: more deaths of workers fail a job
     errors: Fraction = 0.0  # of tries fail; another try may succeed
     attempts: Tries = 1

@@ -34,7 +34,7 @@ KEEPS: dict[str, tuple[Role, ...]] = {  # events, and the roles that have what t
 # what a process that runs can read anew; the rest it reads when it starts
 READ_WHILE_RUNNING = (
     "concurrency", "shed", "cancel_abandoned", "cpu.demand", "database.demand", "database.pool",
-    "database.checkout_timeout", "push.share", "push.timeout",
+    "database.checkout_timeout", "push.share", "push.timeout", "keep_alive",
 )  # fmt: skip
 NOWHERE = Spot(Document(""))  # of what was checked when it was read
 

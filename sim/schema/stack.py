@@ -219,6 +219,10 @@ class Service(Record):
     # a request whose client has left; false: is served in vain; hop, or true: is dropped at its
     # next step; tree: ... and what it asked others for is not waited for, who are left in turn
     cancel_abandoned: Literal[False, True, "hop", "tree"] = False
+    # closes a connection that nobody has used for so long (keepAliveTimeout: Node 5 s, 6 s in newer
+    # releases; uvicorn 5 s; gunicorn 2 s); null: later than any proxy, which keeps it open
+    keep_alive: Span | None = None
+    keep_alive_closing: Duration = default(facts.KEEP_ALIVE_CLOSING)
     boot: LawSpec = LawSpec()  # process start to listening
     cpu: CpuSpec = CpuSpec()
     memory: Memory = Memory()

@@ -21,7 +21,17 @@ FIELD_ROLES: dict[str, tuple[str, ...]] = {
     "concurrency": ("http", "worker", "proxy"),
     "database": ("http", "worker"),
     **dict.fromkeys(
-        ("accepts", "backlog", "cancel_abandoned", "health", "push", "shed"), ("http",)
+        (
+            "accepts",
+            "backlog",
+            "cancel_abandoned",
+            "health",
+            "keep_alive",
+            "keep_alive_closing",
+            "push",
+            "shed",
+        ),
+        ("http",),
     ),
     **dict.fromkeys(("pools", "steps"), ("http", "worker")),
     "endpoints": ("http",),

@@ -174,10 +174,18 @@ def _field_issues(step: PlainStep, at: Spot) -> Iterator[Issue]:
 
 
 def closing_issues(client: ClientSpec, at: Spot) -> Iterator[Issue]:
-    """A connection that never ends idle is never on its way to it."""
+    """A connection that never ends idle is never on its way to it; one of many requests has no use
+    for what one of a single request has, and the other way round."""
     if client.connection_closing and client.connection_idle is None:
         expected = "connection_idle beside it: after how long the other end closes"
         yield at.down("connection_closing").issue("no connection_idle", expected, key=True)
+    alone = client.connection_use == "exclusive"
+    if client.connections_open is not None and not alone:
+        expected = "connection_use: exclusive beside it: one of HTTP/2 takes all requests"
+        yield at.down("connections_open").issue("shared connections", expected, key=True)
+    if client.connection_on_timeout == "keep" and alone:
+        expected = "close: of HTTP/1.1 none can be used after a time-out"
+        yield at.down("connection_on_timeout").issue("keep, of exclusive connections", expected)
 
 
 def _breaker_issues(breaker: Breaker, at: Spot) -> Iterator[Issue]:

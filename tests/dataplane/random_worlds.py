@@ -93,6 +93,8 @@ def http(dice: Dice, calm: float) -> Profile:
         checkout_timeout_s=dice.pick(0.25, 0.5, 1.0, 5.0),
         push_rate=dice.pick(0.0, 0.3, 0.7, 1.0),
         push_timeout_s=dice.pick(0.25, 0.5, 2.0),
+        keep_alive_s=dice.aside((INF, 0.25, 0.5, 2.0)),
+        closing_s=dice.aside((0.0, 0.25, 1.0)),
     )
 
 
@@ -121,6 +123,7 @@ def worker(dice: Dice, calm: float) -> Profile:
         by_connection=by_connection,
         prefetch=dice.aside((0, 0, 1, 3, 40)),
         failures_told=dice.aside((True, True, False)),
+        late_deletes=dice.aside((False, True)),
         redelivery_look_s=dice.pick(0.0, 0.0, 0.5, 4.0),
         reconnects=dice(0.8),
         max_stalled=dice.pick(0, 1, 2, 99),
@@ -364,6 +367,8 @@ def client(dice: Dice, most_retries: int = 20) -> Client:
         connection_closing_s=dice.aside((0.0, 0.0, 0.25, 1.0)),
         connection_silence_s=dice.aside((924.6, INF, 0.25, 1.0)),
         connection_stays=dice.aside((False, True)),
+        connection_exclusive=dice.aside((False, True)),
+        connections_open=dice.aside((0, 0, 1, 4)),
         deadline_s=dice.aside((INF, INF, INF, 0.25, 1.5, 4.0)),
         inherits_deadline=dice.aside((False, True)),
     )
@@ -383,6 +388,8 @@ def routing(dice: Dice) -> Routing:
         queue_timeout_s=dice.pick(0.25, 1.0, 5.0),
         holds=dice(0.5),
         outlier_failures=dice.pick(0, 1, 3),
+        keeps=dice.aside((0, 1, 3, 64)),
+        keeps_s=dice.aside((INF, INF, 0.5, 4.0)),
     )
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from sim.dataplane.codes import Algorithm, Does, Kind, Outcome
 from sim.dataplane.profile import Client, Profile, Routing, StoryStep, Workload
-from tests.dataplane.worlds import at, cause, constant, drive, poisson, world
+from tests.dataplane.worlds import at, cause, constant, drive, ends, poisson, world
 
 FAST = Profile(Kind.HTTP, slots=9, cpu=constant(0.125))
 KEPT = Client(timeout_s=2.0, connect_timeout_s=0.5, connections=1)
@@ -174,3 +174,147 @@ def test_a_process_that_would_keep_too_many_is_refused(plane_class):
     many = StoryStep(Does.CALL, target=1, client=Client(connections=257))
     with pytest.raises(ValueError, match="257 connections: a process keeps 256"):
         plane_class(Workload(1, 1.0, at())).add_profile(Profile(Kind.HTTP, steps=(many,)))
+
+
+# ---- of one request at a time (HTTP/1.1) ----
+ALONE = replace(KEPT, connection_exclusive=True)
+SLOW = replace(FAST, slots=9, cpu=constant(0.5))
+
+
+def counts(plane_class, times, client: Client, *script, slow: Profile = SLOW):
+    """Requests that each of three replicas has answered, in turn; all are listed from 0 on."""
+    work = Workload(1, 40.0, at(*times), client, TURNS)
+    run = drive(plane_class, world(work, slow, slow, slow, script=script))
+    return [run.plane.container_gauge(c).served for c in range(3)], run
+
+
+@pytest.mark.parametrize(
+    ("kept", "wanted"),
+    [
+        # 1 and 1.25 at once: the second opens another, to the second replica, which only two kept
+        # find again. 3 takes the one that was used last, the second's, as does 4; of 5 and 5.25 one
+        # has the second's and the other the first's
+        (2, [2, 4, 0]),
+        # one is kept, that of who was answered first; the other is closed, and 5.25 opens a third
+        (1, [4, 1, 1]),
+        # none is: a connection for each request
+        (0, [2, 2, 2]),
+    ],
+)
+def test_who_finds_none_idle_opens_another_and_so_many_are_kept(plane_class, kept, wanted):
+    """Half a second each. The last used is taken first (Node, Go and urllib3 alike), and more than
+    `connections` are not kept when they are idle."""
+    client = replace(ALONE, connections=kept)
+    found, run = counts(plane_class, (1.0, 1.25, 3.0, 4.0, 5.0, 5.25), client)
+    assert found == wanted
+    assert run.causes() == {Outcome.SUCCEEDED: 6}
+    shared = replace(client, connection_exclusive=False, connections=1)
+    assert counts(plane_class, (1.0, 1.25, 3.0, 4.0, 5.0, 5.25), shared)[0] == [6, 0, 0]
+
+
+def test_what_was_not_used_for_long_ends_and_the_next_is_taken(plane_class):
+    """Two connections: opened at 1 to the first and at 1.25 to the second replica. At 1.875 the
+    second is taken, at 4 it is idle since 2.375, more than a second: both have ended."""
+    client = replace(ALONE, connections=2, connection_idle_s=1.0)
+    assert counts(plane_class, (1.0, 1.25, 1.875, 4.0), client)[0] == [1, 2, 1]
+    # two seconds: the second's has not ended at 4, and that which was used before, at 4.25, has
+    client = replace(client, connection_idle_s=2.0)
+    assert counts(plane_class, (1.0, 1.25, 1.875, 4.0, 4.25), client)[0] == [1, 3, 1]
+
+
+def test_a_time_out_closes_it_and_a_failure_that_was_answered_does_not(plane_class):
+    """Who asked at 1.5, over the connection of 1, is given up at 3.5. The request of 4 finds none,
+    and opens one to the second replica, which that of 5 uses."""
+    client = replace(ALONE, connections=9, timeout_s=2.0)
+    slow = replace(SLOW, cpu=constant(0.25))
+    hangs = ((1.375, "hang", (0,)), (1.375, "publish", ((0, 1),)), (3.75, "resume", (0,)))
+    found, run = counts(plane_class, (1.0, 1.5, 4.0, 5.0), client, *hangs, slow=slow)
+    assert run.causes() == {Outcome.SUCCEEDED: 3, Outcome.CLIENT_TIMEOUT: 1}
+    assert found == [2, 2, 0]  # one of them in vain
+    errs = replace(slow, error_rate=1.0)
+    found, run = counts(plane_class, (1.0, 2.0, 3.0), client, slow=errs)
+    assert (found, run.causes()) == ([3, 0, 0], {Outcome.HTTP_500: 3})
+
+
+def test_so_many_are_open_at_once_and_the_others_wait_for_one(plane_class):
+    """Two at most, half a second each: of five at 1 two are answered at 1.5, two at 2 and one at
+    2.5. With a patience of 0.75 s the third and fourth are given up at 1.75, as is the fifth, which
+    had the connection of the third for no time; with 0.25 s all are, and three have begun."""
+    client = replace(ALONE, connections=9, connections_open=2)
+    work = Workload(1, 40.0, at(*[1.0] * 5), client, TURNS)
+    w = world(work, SLOW, SLOW)
+    assert ends(plane_class, w) == [(1.5, 2, 0), (2.0, 4, 0), (2.5, 5, 0)]
+    for patience_s, left, served in ((0.75, [(1.5, 2, 0), (1.75, 2, 3)], [3, 2]),
+                                     (0.25, [(1.25, 0, 5)], [3, 2])):  # fmt: skip
+        w = world(replace(work, client=replace(client, timeout_s=patience_s)), SLOW, SLOW)
+        assert ends(plane_class, w) == left
+        run = drive(plane_class, w)
+        assert [run.plane.container_gauge(c).served for c in range(2)] == served
+
+
+def test_a_service_that_waits_for_a_connection_ends_with_its_process(plane_class):
+    """One at most: the second of 1 waits when its caller dies at 1.25. The new process of 2 begins
+    with none, and asks at once."""
+    client = replace(ALONE, timeout_s=9.0, connections_open=1)
+    front = Profile(Kind.HTTP, slots=9, steps=(StoryStep(Does.CALL, target=1, client=client),))
+    script = [
+        (0.0, "publish", ((0,),)), (0.0, "publish", ((1,), -1, 1)),
+        (1.25, "exit", (0,)), (2.0, "start", (0, 0)),
+    ]  # fmt: skip
+    work = Workload(1, 40.0, at(1.0, 1.0, 3.0, 3.0), Client(timeout_s=9.0))
+    w = world(work, front, SLOW, script=script)
+    assert ends(plane_class, w) == [(1.25, 0, 2), (3.5, 1, 2), (4.0, 2, 2)]
+    run = drive(plane_class, w)
+    assert run.plane.container_gauge(1).served == 3  # one of them in vain
+    assert run.plane.books().open_calls == 0
+
+
+# ---- a proxy's own ----
+BEHIND = replace(SLOW, cpu=constant(0.25), keep_alive_s=2.0, closing_s=0.5)
+POOL = Routing(Algorithm.ROUND_ROBIN, proxy=True, keeps=8)
+
+
+@pytest.mark.parametrize(
+    ("gap_s", "pool", "refused"),
+    [
+        # idle for 1.75, 2, 2.25 s: of the close at 2 the proxy has heard at 2.5
+        (2.0, POOL, 0), (2.25, POOL, 5), (2.5, POOL, 5), (2.75, POOL, 0),
+        # it closes its own before, or keeps none, or sends again what met a close
+        (2.25, replace(POOL, keeps_s=1.5), 0), (2.25, replace(POOL, keeps=0), 0),
+        (2.25, replace(POOL, retries=1, redispatch=True, retry_errors=True), 0),
+    ],
+)  # fmt: skip
+def test_a_proxys_request_meets_the_close_of_its_server(plane_class, gap_s, pool, refused):
+    """Ten requests, one after the other, with such a gap; an answer takes 0.25 s. Who meets a close
+    leaves no connection to the next, which opens one: every other one fails, the second first."""
+    times = [1.0 + gap_s * i for i in range(10)]
+    work = Workload(1, 60.0, at(*times), Client(timeout_s=9.0), pool)
+    run = drive(plane_class, world(work, BEHIND))
+    assert run.causes().get(Outcome.REFUSED, 0) == refused
+    assert run.plane.container_gauge(0).served == 10 - refused
+    if refused:
+        assert cause(run, times[1]) == Outcome.REFUSED
+    assert drive(plane_class, world(work, replace(BEHIND, keep_alive_s=9.0))).causes() == {
+        Outcome.SUCCEEDED: 10
+    }
+
+
+def test_a_proxy_takes_the_connection_that_it_used_last(plane_class):
+    """Two at once at 1 leave two; that of 2.5 uses one of them. Two at 4 want the other as well,
+    idle since 1.25, of whose close the proxy has heard; at 3.375 it has not."""
+
+    def failed(*times: float) -> int:
+        work = Workload(1, 60.0, at(1.0, 1.0, 2.5, *times), Client(timeout_s=9.0), POOL)
+        return drive(plane_class, world(work, BEHIND)).causes().get(Outcome.REFUSED, 0)
+
+    assert failed(4.0, 4.0) == 0
+    assert failed(3.375, 3.375) == 1
+
+
+def test_a_proxys_connections_end_with_the_process_behind(plane_class):
+    """Idle since 1.25; a new process from 2 on knows none of them, and none is closed at 3.25."""
+    work = Workload(1, 60.0, at(1.0, 3.375), Client(timeout_s=9.0), POOL)
+    script = [(1.5, "exit", (0,)), (2.0, "start", (0, 0))]
+    assert drive(plane_class, world(work, BEHIND)).causes()[Outcome.REFUSED] == 1
+    run = drive(plane_class, world(work, BEHIND, script=script))
+    assert run.causes() == {Outcome.SUCCEEDED: 2}

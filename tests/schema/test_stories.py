@@ -213,6 +213,10 @@ def test_users_ask_several_services_in_shares(tmp_path, mix, doors, told):
         ("call: till", "call: web", 11, ("endpoints.buy.0.call", "ask itself")),
         ("endpoint: charge}", "endpoint: charge, connection_closing: 1ms}", 11,
          ("endpoints.buy.0.connection_closing", "no connection_idle", "other end closes")),
+        ("endpoint: charge}", "endpoint: charge, connections_open: 5}", 11,
+         ("endpoints.buy.0.connections_open", "connection_use: exclusive")),
+        ("endpoint: charge}", "endpoint: charge, connection_use: exclusive, "
+         "connection_on_timeout: keep}", 11, ("endpoints.buy.0.connection_on_timeout", "HTTP/1.1")),
         ("[{wait: 10ms}]", "[]", 15, ("endpoints.charge", "no step")),
         ("[{wait: 10ms}]", "[{call: web}]", 8, ("web.endpoints", "ask each other")),
         ("{role: postgres}\n  a", "{role: postgres, endpoints: {}}\n  a", 16, ("http",)),

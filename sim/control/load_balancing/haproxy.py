@@ -17,7 +17,7 @@ from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Address, Cluster, Container
 from sim.control.core.wires import segment
 from sim.control.service_discovery.addresses import at, send_to
-from sim.dataplane.codes import Algorithm, StandingPlace
+from sim.dataplane.codes import MOST_UNUSED, Algorithm, StandingPlace
 from sim.dataplane.profile import Routing
 
 HAPROXY = "haproxy/haproxy include/haproxy/defaults.h, doc/configuration.txt @50872daa (3.5-dev5)"
@@ -40,6 +40,9 @@ QUEUE_TIMEOUT = Fact(
     "haproxy.queue_timeout", 5.0, "s", "a request waits for a place at a server; then 503",
     "haproxy doc/configuration.txt, timeout queue: the connect time-out where it is not set",
 )  # fmt: skip
+POOL_PURGE = Fact(
+    "haproxy.pool_purge_delay", 5.0, "s", "with http-reuse: an idle connection is kept", HAPROXY
+)
 LEAST_UP = Fact(
     "haproxy.least_up", 0, "servers",
     "with fewer UP requests go to all lines; 0: never, the answer is 503. An Application Load "
@@ -106,6 +109,10 @@ class HAProxy:
     queue_timeout_s: float = constant(QUEUE_TIMEOUT)
     # the manual's `retry-on`: its default, or also when an answer is lost once the request was sent
     retry_on: Literal["conn_failure", "all_retryable_errors"] = "conn_failure"
+    # `http-reuse`: safe, its default, sends what a client asks first over a connection of its own,
+    # and here each request is the first; always keeps those that are idle
+    http_reuse: Literal["safe", "always"] = "safe"
+    pool_purge_s: float = constant(POOL_PURGE)
 
     def conflicts(self, platform: Choices) -> str:
         """Why it cannot balance here; "" if it can."""
@@ -124,6 +131,8 @@ class HAProxy:
             retry_errors=self.retry_on == "all_retryable_errors",
             maxconn=self.maxconn,
             queue_timeout_s=self.queue_timeout_s,
+            keeps=MOST_UNUSED if self.http_reuse == "always" else 0,
+            keeps_s=self.pool_purge_s,
         )
 
     def between(self) -> Routing:

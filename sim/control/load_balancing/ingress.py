@@ -15,7 +15,7 @@ from sim.constants.facts import Fact, constant
 from sim.control.core.choices import Choices
 from sim.control.load_balancing.kube_proxy import ENTRY_PRICE, NOT_LOCAL, ServiceBalancing
 from sim.control.load_balancing.nodes import NodeBalancer
-from sim.dataplane.codes import Algorithm
+from sim.dataplane.codes import MOST_UNUSED, Algorithm
 from sim.dataplane.profile import Routing
 
 CONFIG = "kubernetes/ingress-nginx internal/ingress/controller/config/config.go"
@@ -24,6 +24,11 @@ TRIES = Fact(
     "ingress_nginx.proxy_next_upstream_tries", 3, "tries",
     "the first one included; `proxy-next-upstream: error timeout`", CONFIG,
 )  # fmt: skip
+KEEPALIVE = Fact(
+    "ingress_nginx.upstream_keepalive_timeout", 60.0, "s",
+    "an idle connection to a replica is kept (320 of a worker: more than are ever idle here)",
+    CONFIG,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -31,7 +36,8 @@ class IngressBalancing:
     """ingress-nginx: round robin, and the next replica when one refuses, swallows or resets.
 
     `replay`: also when the connection is lost after the request was sent, as nginx does for all
-    methods but POST, LOCK and PATCH (ngx_http_upstream.c, non_idempotent)."""
+    methods but POST, LOCK and PATCH (ngx_http_upstream.c, non_idempotent); also when it met the
+    close of a kept connection."""
 
     capability: ClassVar[str] = "load_balancing"
     name: ClassVar[str] = "ingress_balancing"
@@ -39,6 +45,7 @@ class IngressBalancing:
     connect_timeout_s: float = constant(CONNECT_TIMEOUT)
     tries: int = constant(TRIES)
     replay: bool = True
+    keepalive_s: float = constant(KEEPALIVE)
     price_per_hour: float = constant(ENTRY_PRICE)
     nodes: NodeBalancer | None = None  # as of a Service
 
@@ -54,6 +61,8 @@ class IngressBalancing:
             retries=max(0, self.tries - 1),
             redispatch=True,
             retry_errors=self.replay,
+            keeps=MOST_UNUSED,
+            keeps_s=self.keepalive_s,
         )
 
     def between(self) -> Routing:

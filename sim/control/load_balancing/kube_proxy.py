@@ -8,7 +8,7 @@ from typing import ClassVar
 from sim.constants.facts import Fact, constant
 from sim.control.core.choices import Choices, Maintaining
 from sim.control.load_balancing.nodes import NodeBalancer
-from sim.dataplane.codes import Algorithm
+from sim.dataplane.codes import MOST_UNUSED, Algorithm
 from sim.dataplane.profile import Routing
 from sim.schema.stack import Stack
 
@@ -19,6 +19,10 @@ ENTRY_PRICE = Fact(
 )  # fmt: skip
 
 
+ALB_IDLE = Fact(
+    "alb.idle_timeout", 60.0, "s", "an ALB keeps an idle connection to a target",
+    "docs.aws.amazon.com elasticloadbalancing, application: idle_timeout.timeout_seconds",
+)  # fmt: skip
 NOT_LOCAL = "it knows the replicas of all servers: nodes with local: are for a Service alone"
 NO_NODES = "its balancer knows the tasks themselves: nodes stand where servers are one's own"
 
@@ -26,13 +30,15 @@ NO_NODES = "its balancer knows the tasks themselves: nodes stand where servers a
 @dataclass(frozen=True)
 class ServiceBalancing:
     """kube-proxy in iptables mode: random per connection, no proxy in between, no retry. An ALB
-    (`per_request`) looks at each request, whatever connection it comes by."""
+    (`per_request`) looks at each request, whatever connection it comes by, and keeps its own to a
+    replica for `idle_s` after their last use (its idle time-out, of a proxy alone)."""
 
     capability: ClassVar[str] = "load_balancing"
     name: ClassVar[str] = "service_balancing"
 
     algorithm: Algorithm = Algorithm.RANDOM
     per_request: bool = False
+    idle_s: float = constant(ALB_IDLE)
     price_per_hour: float = constant(ENTRY_PRICE)
     nodes: NodeBalancer | None = None  # null: whoever lets users in knows which servers live
 
@@ -48,4 +54,7 @@ class ServiceBalancing:
         return f"{asked}: nodes with local: are for one" if several else ""
 
     def routing(self) -> Routing:
-        return Routing(algorithm=self.algorithm, per_request=self.per_request)
+        return Routing(
+            algorithm=self.algorithm, per_request=self.per_request, keeps=MOST_UNUSED,
+            keeps_s=self.idle_s,
+        )  # fmt: skip

@@ -19,7 +19,7 @@ from sim.constants.facts import Fact, constant
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster, Container
 from sim.control.load_balancing.kube_proxy import ENTRY_PRICE
-from sim.dataplane.codes import Algorithm
+from sim.dataplane.codes import MOST_UNUSED, Algorithm
 from sim.dataplane.profile import Routing
 
 OUTLIER = "envoyproxy/envoy @00c7146d source/common/upstream/outlier_detection_impl.{h,cc}"
@@ -43,6 +43,10 @@ PANIC = Fact(
 )  # fmt: skip
 RETRIES = Fact("istio.retries", 2, "", "of a failed connection, each on another replica", ISTIO)
 CONNECT_TIMEOUT = Fact("istio.connect_timeout", 10.0, "s", "of one try", ISTIO)
+IDLE = Fact(
+    "envoy.idle_timeout", 3600.0, "s", "an idle connection to a replica is kept",
+    "envoyproxy.io api HttpProtocolOptions.idle_timeout",
+)  # fmt: skip
 
 
 # ---- rules ----
@@ -113,6 +117,7 @@ class MeshBalancing:
     always_eject_one: bool = constant(ALWAYS_ONE)
     panic_percent: float = constant(PANIC)
     price_per_hour: float = constant(ENTRY_PRICE)
+    idle_s: float = constant(IDLE)
 
     def routing(self) -> Routing:
         return Routing(
@@ -122,6 +127,8 @@ class MeshBalancing:
             retries=self.retries,
             redispatch=True,
             outlier_failures=self.consecutive_failures,
+            keeps=MOST_UNUSED,
+            keeps_s=self.idle_s,
         )
 
     def run(self, cluster: Cluster) -> Loop:

@@ -109,6 +109,8 @@ def client_of(spec: ClientSpec) -> Client:
         connection_closing_s=spec.connection_closing,
         connection_silence_s=spec.connection_silence or RETRANSMISSION.value,
         connection_stays=spec.connection_on_timeout == "keep",
+        connection_exclusive=spec.connection_use == "exclusive",
+        connections_open=spec.connections_open or 0,
     )
 
 
@@ -128,6 +130,7 @@ def leases(job: JobWork, concurrency: int, by_connection: bool = False) -> dict[
         "acknowledge_s": math.inf if acknowledge is None else acknowledge,
         "redelivery_look_s": job.redelivery_look,
         "max_stalled": job.max_stalled,
+        "late_deletes": job.late_acknowledgement == "deletes",
         "reconnects": job.reconnects,
         "job_attempts": job.attempts,
         "job_backoff_s": job.backoff,
@@ -173,6 +176,8 @@ def profile_of(service: Service, version: Version, limits: Limiter | None = None
         memory_per_request=service.memory.per_request,
         memory_limit=(service.memory.limit or 0) if limits else 0,
         leak_per_request=version.leak_per_request,
+        keep_alive_s=math.inf if service.keep_alive is None else service.keep_alive,
+        closing_s=service.keep_alive_closing,
         error_rate=version.error_rate,
         poison_rate=service.job.poison,
         **leases(service.job, service.concurrency),

@@ -31,8 +31,17 @@ from sim.dataplane.kernel.codes import (
     SUCCEEDED,
     TRAVELLING,
     TREE,
+    WAITING,
 )
 from sim.dataplane.kernel.compile import inner
+from sim.dataplane.kernel.connections import (
+    carries,
+    connected,
+    hears,
+    keeps,
+    leaves_open,
+    meets_close,
+)
 from sim.dataplane.kernel.containers import accept, connections, room, sheds
 from sim.dataplane.kernel.draws import uniform
 from sim.dataplane.kernel.gates import backend, behind, gate_of, met, opens, shut
@@ -81,15 +90,18 @@ def leaves(w: Any, s: int) -> None:
 def reply(w: Any, s: int, outcome: int) -> None:
     work = w.work[s]
     work.dial_at = INFINITY
-    if work.phase == QUEUEING:
+    was = work.phase
+    if was == QUEUEING:
         unlink(w, BALANCER_QUEUE + work.balancer, 2 * s)
-    if work.phase != INSIDE:
+    if was not in (INSIDE, WAITING):
         move(w, s, NOWHERE)
     if work.cut != 0 and work.replied == 0 and outcome != CLIENT_TIMEOUT:
         return
     if work.replied == 0:
         work.replied = 1
         work.abandoned = 1 if outcome == CLIENT_TIMEOUT else 0
+        if work.kept >= w.kept_own:
+            hears(w, s, outcome)
         w.request[work.of_request].state = ANSWERED
         agenda(w, -1 - work.of_request, outcome)
         if outcome == CLIENT_TIMEOUT and work.phase == INSIDE:
@@ -176,35 +188,6 @@ def route(w: Any, s: int) -> None:
 
 
 @inner
-def keeps(w: Any, s: int) -> bool:
-    work = w.work[s]
-    if work.kept < 0:
-        return False
-    kept, balancer, policy = w.kept[work.kept], w.balancer[work.balancer], w.policy[work.policy]
-    c = kept.target
-    if c < 0 or balancer.proxy != 0 or balancer.per_request != 0:
-        return False
-    container = w.container[c]
-    alive = w.machine[container.server].alive != 0
-    if (
-        container.starts != kept.process
-        or w.now >= kept.opened + policy.connection_age_s
-        or w.now >= kept.used + policy.connection_idle_s + policy.connection_closing_s
-        or w.now >= kept.silent + policy.connection_silence_s
-        or (alive and container.life != LISTENING)
-        or (kept.gate >= 0 and rebooted(w, kept.gate, kept.opened))
-    ):
-        kept.target = -1
-        return False
-    return True
-
-
-@inner
-def rebooted(w: Any, v: int, since: float) -> bool:
-    return w.machine[v].alive != 0 and since < w.machine[v].up_since
-
-
-@inner
 def pinned(w: Any, s: int) -> None:
     work = w.work[s]
     kept = w.kept[work.kept]
@@ -219,16 +202,6 @@ def pinned(w: Any, s: int) -> None:
     else:
         kept.silent = min(kept.silent, w.now)
         move(w, s, CONNECTING)
-
-
-@inner
-def carries(w: Any, i: int, c: int, gate: int) -> None:
-    """`carries` of the reference's Connection."""
-    kept = w.kept[i]
-    if kept.target != c or kept.process != w.container[c].starts:
-        kept.target, kept.process, kept.opened = c, w.container[c].starts, w.now
-        kept.gate = gate
-    kept.used, kept.silent = w.now, INFINITY
 
 
 @inner
@@ -270,12 +243,6 @@ def patience(w: Any, s: int) -> float:
 
 
 @inner
-def connected(w: Any, s: int, c: int) -> bool:
-    i = w.work[s].kept
-    return i >= 0 and w.kept[i].target == c and w.kept[i].process == w.container[c].starts
-
-
-@inner
 def travels(w: Any, s: int, c: int) -> bool:
     work = w.work[s]
     if work.phase in (TRAVELLING, RESENDING):
@@ -300,7 +267,9 @@ def way_in(w: Any, s: int, c: int) -> float:
     if asker_of(w, s) >= 0 or work.dials > 0:
         return 0.0
     trip = users_trip(w, s, w.container[c].server)
-    open_to_proxy = w.balancer[work.balancer].proxy != 0 and work.kept >= 0
+    open_to_proxy = w.balancer[work.balancer].proxy != 0 and (
+        0 <= work.kept < w.kept_own or (work.kept >= 0 and w.kept[work.kept].target >= 0)
+    )
     return trip if open_to_proxy or connected(w, s, c) else trip + trip
 
 
@@ -344,6 +313,7 @@ def answer_to(w: Any, s: int, c: int, outcome: int) -> None:
         work.code = outcome
         wait(w, s, ANSWERING, again_after(w, s))
         return
+    leaves_open(w, s, c)
     judge(w, s, c, outcome)
     reply(w, s, outcome)
 
@@ -365,6 +335,12 @@ def connect(w: Any, s: int, target: int) -> None:
             return
         if w.container[target].life == LISTENING:
             if room(w, target):
+                if w.balancer[work.balancer].keeps > 0 and meets_close(w, s, target):
+                    move(w, s, NOWHERE)
+                    target = replayed(w, s, REFUSED)
+                    if target < 0:
+                        return
+                    continue
                 move(w, s, INSIDE)
                 work.dial_at = INFINITY
                 if work.kept >= 0:
@@ -448,19 +424,25 @@ def dialled(w: Any, s: int) -> None:
 
 @inner
 def dropped(w: Any, s: int, why: int) -> None:
+    w.work[s].phase = NOWHERE
+    target = replayed(w, s, why)
+    if target >= 0:
+        connect(w, s, target)
+
+
+@inner
+def replayed(w: Any, s: int, why: int) -> int:
+    """The server to which it is sent again, or -1."""
     work = w.work[s]
-    work.phase = NOWHERE
     if work.target >= 0:
         judge(w, s, work.target, why)
     waits = work.replied == 0 and work.cut == 0
     balancer = w.balancer[work.balancer]
     if waits and balancer.retry_errors != 0 and work.dials < balancer.retries:
         work.dials += 1
-        target = redispatched(w, s)
-        if target >= 0:
-            connect(w, s, target)
-    else:
-        reply(w, s, why)
+        return redispatched(w, s)
+    reply(w, s, why)
+    return -1
 
 
 @inner

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from sim.dataplane import arithmetic
-from sim.dataplane.codes import CALL_BASE, ID_BITS, MOST_CALLS, MOST_USERS, SECOND, USER_BASE
+from sim.dataplane.codes import CALL_BASE, ID_BITS, MOST_USERS, SECOND, USER_BASE
 from sim.dataplane.kernel.balancers import dial, reply
 from sim.dataplane.kernel.breaker import count, refuses, release
 from sim.dataplane.kernel.codes import (
@@ -25,6 +25,7 @@ from sim.dataplane.kernel.codes import (
     TREE,
 )
 from sim.dataplane.kernel.compile import inner
+from sim.dataplane.kernel.connections import alone, purse
 from sim.dataplane.kernel.containers import forsaken, unwanted
 from sim.dataplane.kernel.draws import child, draw, snap, uniform, way
 from sim.dataplane.kernel.layout import (
@@ -97,13 +98,6 @@ def ask(w: Any, number: int, parent: int, k: int) -> int:
     w.edge[k].calls += 1
     attempt(w, r)
     return r
-
-
-@inner
-def purse(w: Any, parent: int, k: int) -> int:
-    """Whose tokens and breaker: those of users, or of a calling step of a container's process."""
-    at = 0 if parent < 0 else w.work[parent].at + 1
-    return MOST_CALLS * at + w.policy[k].slot
 
 
 @inner
@@ -216,7 +210,7 @@ def attempt(w: Any, r: int) -> None:
         work.tried = child(w.work[parent].tried, salt) + client.retry
     work.policy, work.balancer = k, w.policy[k].service
     n = w.policy[k].connections
-    if n > 0:
+    if n > 0 and w.policy[k].connection_exclusive == 0:
         work.kept = w.purse[at].first_kept + int(uniform(w, DRAW_CONNECTION, work.visit) * n)
     else:
         work.kept = -1
@@ -224,7 +218,8 @@ def attempt(w: Any, r: int) -> None:
     w.edge[k].tries += 1
     work.until = min(w.now + w.policy[k].timeout_s, until)
     set_patience(w, k, ident, s)
-    dial(w, s)
+    if w.policy[k].connection_exclusive == 0 or alone(w, s, at):
+        dial(w, s)
 
 
 @inner

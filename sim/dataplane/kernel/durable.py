@@ -119,6 +119,20 @@ def place_taken(w: Any, j: int) -> int:
 
 
 @inner
+def unchain(w: Any, q: int, j: int) -> None:
+    queue, before, k = w.queue[q], -1, w.queue[q].head
+    while k != j:
+        before, k = k, w.job[k].next
+    if before < 0:
+        queue.head = w.job[j].next
+    else:
+        w.job[before].next = w.job[j].next
+    if queue.tail == j:
+        queue.tail = before
+    queue.entries -= 1
+
+
+@inner
 def chain(w: Any, q: int, j: int) -> None:
     """To the end of the queue."""
     queue = w.queue[q]

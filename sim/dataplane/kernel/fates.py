@@ -118,7 +118,6 @@ def lose(w: Any, j: int, why: int) -> bool:
 
 @inner
 def done(w: Any, j: int) -> None:
-    """Frees its place, too."""
     fate = w.job[j].fate
     if fate != WAS_LOST:
         count_job(w, w.job[j].queue, DUPLICATED if fate == WAS_DONE else DONE)
@@ -128,7 +127,6 @@ def done(w: Any, j: int) -> None:
         if w.job[k].state != TAKEN and w.job[k].copy == 0:
             stand_for(w, k, False)
         k = w.job[k].kin
-    free_job(w, j)
 
 
 @inner

@@ -43,10 +43,12 @@ from sim.dataplane.kernel.durable import (
     lose_all,
     remember,
     save_due,
+    unchain,
 )
 from sim.dataplane.kernel.fates import (
     count_job,
     done,
+    free_job,
     lose,
     new_job,
     peak,
@@ -290,6 +292,9 @@ def finished(w: Any, s: int, well: bool) -> None:
     rules = w.version[w.container[c].profile]
     if well:
         done(w, j)
+        if w.job[j].epoch == GIVEN_AWAY and rules.late_deletes != 0 and up(w, q):
+            withdraw(w, q, j)
+        free_job(w, j)
     elif w.job[j].epoch == GIVEN_AWAY:
         give_up(w, j, STALLED if w.job[j].given_up != 0 else ATTEMPTS_EXHAUSTED)
     elif rules.failures_told == 0 and leased(w, j, c):
@@ -305,6 +310,25 @@ def finished(w: Any, s: int, well: bool) -> None:
     else:
         give_up(w, j, ATTEMPTS_EXHAUSTED)
     hand_out(w, q)
+
+
+@inner
+def withdraw(w: Any, q: int, j: int) -> None:
+    """`withdraw` of the reference, of the job of place j."""
+    while True:
+        first, k = -1, w.job[j].kin
+        while k != j:
+            if w.job[k].state == QUEUED and (first < 0 or w.job[k].id < w.job[first].id):
+                first = k
+            k = w.job[k].kin
+        if first < 0:
+            return
+        save_due(w, q)
+        unchain(w, q, first)
+        remember(w, q, first)
+        changed(w, q)
+        w.queue[q].copies_waiting -= w.job[first].copy
+        free_job(w, first)
 
 
 @inner

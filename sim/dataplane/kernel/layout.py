@@ -35,6 +35,7 @@ from sim.dataplane.codes import (
     MOST_QUEUES,
     MOST_SEGMENTS,
     MOST_SERVICES,
+    MOST_UNUSED,
     MOST_USERS,
     MOST_WAYS,
     MOST_WINDOW,
@@ -78,12 +79,15 @@ STEPS, SHALLOW, DEEP = 32, 26, 28
 FREE, QUEUED, PARKED, WORKING, TAKEN, HELD = range(6)
 NOBODY = -2  # plays a queue that somebody has played
 INTACT = -1  # a queue that has lost nothing since it was last there
-# lists: two of the whole plane, one per balancer, five per database, then six per container
+# lists: two of the whole plane, one per balancer, five per database, one per service that users
+# ask, then those of each container
 UNDER_WAY, PROBE_DIALS, BALANCER_QUEUE = range(3)
 DATABASE_LIST = BALANCER_QUEUE + MOST_SERVICES
 QUERIES, POOLER_QUEUE, DB_DIALS, POOLER_TURNS, LOCKED = range(5)
-FIRST_LIST, LISTS = DATABASE_LIST + 5 * MOST_DATABASES, 2 + MOST_POOLS
+USERS_WAIT = DATABASE_LIST + 5 * MOST_DATABASES
+FIRST_LIST, LISTS = USERS_WAIT + MOST_CALLS, 2 + MOST_POOLS + MOST_CALLS
 IN_SLOTS, IN_BACKLOG, IN_POOL = 0, 1, 2  # and a list for each pool
+FIRST_WAIT = 2 + MOST_POOLS  # ... and of who waits for a connection of each calling step
 # what goes to the counters: one entry of the out ring each
 OUT_ARRIVED, OUT_REFUSED, OUT_JOB = 0, 50, 100  # outcomes are their own codes 1..11
 RecordFields = list[tuple[str, type]]
@@ -185,7 +189,7 @@ POOL: RecordFields = [("open", N), ("idle", N), ("opening", N)]
 PURSE: RecordFields = [  # of who asks under a policy: see Caller of the reference
     ("tokens", F), ("tries", N), ("open_until", F), ("life", HALF), ("state", HALF), ("left", HALF),
     ("seen", HALF), ("failed", HALF), ("next", HALF),
-    ("first_kept", N), ("kept", N),
+    ("first_kept", N), ("kept", N), ("unused", N), ("used", N),
 ]  # fmt: skip
 KEPT: RecordFields = [  # a connection that a client keeps; `target` -1: it is closed
     ("target", HALF), ("process", HALF), ("opened", F), ("used", F),
@@ -206,7 +210,7 @@ CONTAINER: RecordFields = [
     ("balancer", N),  # that listed it last
     ("published", N), ("dialled", N),
     ("failures", N), ("locked", N), ("stuck", N),
-    ("unaccepted", N), ("away", N),
+    ("unaccepted", N), ("away", N), ("unused", N),  # idle connections of a proxy to it
     # its station
     ("n", N), ("rate", F), ("virtual", F), ("since", F), ("busy", F), ("root", N), ("cap", F),
     ("weight", F), ("frozen", N), ("capped", N), ("touched", N), ("neighbour", N),
@@ -259,7 +263,7 @@ RECORD: RecordFields = [
     ("balancers", N), ("calls", N), ("rings", N), ("arrival", N), ("arrivals", N),
     ("togethers", N), ("branches", N),
     ("requests", N), ("successes", N), ("failures", N), ("retried", N),
-    ("ghosts", N), ("refusals", N), ("kept_top", N),
+    ("ghosts", N), ("refusals", N), ("kept_top", N), ("kept_own", N),
     # jobs
     ("queues", N), ("backlog_peak", N), ("workers", N), ("pushes", N), ("copies_made", N),
     ("databases", N), ("caches", N),  # one more than the highest number of them
@@ -275,6 +279,11 @@ RECORD: RecordFields = [
     ("ways", N),  # in which users ask, of which each has a policy: one or a mix
     ("returned", N), *columns(Law, "think_"), ("horizon", F),  # of users who come back
 ]  # fmt: skip
+
+
+def kept_by_clients(containers: int) -> int:
+    """Rows of connections, before those that tries have of their own."""
+    return MOST_KEPT_BY_USERS + MOST_KEPT * containers
 
 
 def fields(works: int, containers: int) -> list[tuple[Any, ...]]:
@@ -297,7 +306,8 @@ def fields(works: int, containers: int) -> list[tuple[Any, ...]]:
         # of users, one for each service that they ask; from MOST_CALLS on, of containers
         ("purse", np.dtype(PURSE, align=True), (MOST_CALLS * (c + 1),)),
         ("outcome", BYTE, (MOST_CALLS * (c + 1), MOST_WINDOW)),  # of a breaker: 1 is a failure
-        ("kept", np.dtype(KEPT), (MOST_KEPT_BY_USERS + MOST_KEPT * c,)),
+        ("kept", np.dtype(KEPT), (kept_by_clients(c) + w,)),
+        ("unused", F, (MOST_UNUSED * c,)),  # since when
         ("work", np.dtype(WORK, align=True), (w,)),
         ("request", np.dtype(REQUESTS, align=True), (w,)),
         ("job", np.dtype(JOBS, align=True), (JOBS_PER_WORK * w,)),
@@ -375,6 +385,7 @@ def empty_record(works: int = WORKS, containers: int = CONTAINERS) -> NDArray[np
     w["store"]["full_since"], w["store"]["db"] = np.inf, -1
     w["cache"]["server"] = w["cache"]["first"] = w["cache"]["last"] = -1
     w["works"], w["ring_mask"] = works, RING - 1
+    w["kept_own"] = kept_by_clients(containers)
     return box
 
 
@@ -398,12 +409,14 @@ def grown(box: NDArray[np.void], works: int, containers: int) -> NDArray[np.void
         "job": int(old["job_top"]), "kept": int(old["kept_top"]), "heap": int(old["heap_n"]),
         "agenda": int(old["agenda_tail"]), "ring": 0,
         "outcome": MOST_CALLS * (int(old["containers"]) + 1),
-        "cached": MOST_KEYS * int(old["caches"]),
+        "cached": MOST_KEYS * int(old["caches"]), "unused": MOST_UNUSED * int(old["containers"]),
     }  # fmt: skip
+    was, own = int(old["kept_own"]), int(w["kept_own"])
+    w["kept"][own : own + top] = old["kept"][was : was + top]
     for ring in np.flatnonzero(old["ring_tail"]):  # of those that were ever used, all
         w["ring"][ring] = old["ring"][ring]
     for name in box.dtype.names or ():
-        if name == "works":
+        if name in ("works", "kept_own"):
             continue
         if box.dtype[name].shape:
             shape = old[name].shape
@@ -411,6 +424,7 @@ def grown(box: NDArray[np.void], works: int, containers: int) -> NDArray[np.void
             w[name][part] = old[name][part]
         else:
             w[name] = old[name]
+    w["work"]["kept"][:top][w["work"]["kept"][:top] >= was] += own - was
     return new
 
 

@@ -117,7 +117,7 @@ class CompiledPlane:
         self.stream["left"] = -1.0
         self._follow(workload.arrivals)
         self._bind()
-        while len(self.box[0]["kept"]) < len(workload.doors) * workload.client.connections:
+        while self.box[0]["kept_own"] < len(workload.doors) * workload.client.connections:
             self._grow(self.works, 2 * self.places)
         self._settings(workload)
         if workload.users:
@@ -313,7 +313,7 @@ class CompiledPlane:
         return c
 
     def start(self, container: int, profile: int) -> None:
-        if int(self.box[0]["kept_top"]) + MOST_CALLS * MOST_KEPT > len(self.box[0]["kept"]):
+        if int(self.box[0]["kept_top"]) + MOST_CALLS * MOST_KEPT > self.box[0]["kept_own"]:
             self._grow(self.works, 2 * self.places)
         self._act(verbs.START, container, profile)
 

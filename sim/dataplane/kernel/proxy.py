@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from sim.dataplane.arithmetic import INFINITY
-from sim.dataplane.kernel.balancers import connected, freed, leaves, move, reply, route
+from sim.dataplane.kernel.balancers import freed, leaves, move, reply, route
 from sim.dataplane.kernel.codes import ANSWERING, DROPPED_ON_KILL, HELD, INSIDE, NOWHERE, QUEUEING
 from sim.dataplane.kernel.compile import inner
+from sim.dataplane.kernel.connections import connected
 from sim.dataplane.kernel.layout import (
     BALANCER_QUEUE,
     FIRST_LIST,

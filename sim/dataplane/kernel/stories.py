@@ -12,7 +12,7 @@ from typing import Any
 
 from sim.dataplane.arithmetic import INFINITY
 from sim.dataplane.codes import BRANCH_BASE, PROBE_BASE
-from sim.dataplane.kernel.balancers import answer_to, freed
+from sim.dataplane.kernel.balancers import answer_to, dial, freed
 from sim.dataplane.kernel.caches import fill, look_up, unanswered
 from sim.dataplane.kernel.clients import again, ask, cancel_all, judged, left, replied
 from sim.dataplane.kernel.codes import (
@@ -36,6 +36,7 @@ from sim.dataplane.kernel.codes import (
     TREE,
 )
 from sim.dataplane.kernel.compile import inner
+from sim.dataplane.kernel.connections import next_one
 from sim.dataplane.kernel.containers import drained, forsaken, grow, leave, move_up, probes_queue
 from sim.dataplane.kernel.draws import amount, drawn
 from sim.dataplane.kernel.jobs import finished, push, push_lost
@@ -91,6 +92,7 @@ from sim.dataplane.kernel.timing import (
     LEFT,
     LOOK,
     REACHED,
+    SPARE,
     agenda,
     free_work,
     new_work,
@@ -117,6 +119,10 @@ def follow_through(w: Any) -> None:
             caller = replied(w, -1 - s, code)
             if caller >= 0:
                 stepped(w, caller, code)
+        elif s >= SPARE:
+            first = next_one(w, s - SPARE)
+            if first >= 0:
+                dial(w, first)
         elif s >= LEFT:
             left(w, s - LEFT, code)
         elif s >= FREED:

@@ -25,6 +25,7 @@ LOOK = (1 << 12) - 1  # wake-ups of one instant between two looks at the room; a
 NEVER = 1 << 62  # where the agenda goes on after an instant that is too large
 FREED = 1 << 40  # in the agenda, before a container: its connection was given up
 LEFT = 1 << 41  # ... before a work, whose id is the code: its client has left
+SPARE = 1 << 42  # ... before a purse: a connection is left for who waits for one
 
 
 # ---- room ----

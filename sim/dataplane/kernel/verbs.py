@@ -250,6 +250,7 @@ def start(w: Any, c: int, p: int) -> None:
         play_queue(w, c, w.version[p].number)
     container.profile = p
     container.starts += 1
+    container.unused = 0
     enlist(w, c)
     for pool in range(MOST_POOLS):
         own = w.pool[MOST_POOLS * c + pool]
@@ -280,6 +281,7 @@ def start(w: Any, c: int, p: int) -> None:
 def hung_up(w: Any, at: int, n: int) -> None:
     """Of the connections that a new process may keep none is open."""
     own = w.purse[at]
+    own.unused = own.used = 0
     if own.kept < n:
         own.first_kept, own.kept = w.kept_top, n
         w.kept_top += n

@@ -7,7 +7,6 @@ packets until a connect timeout; a hung process accepts and never answers.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from sim.dataplane import draws
@@ -23,13 +22,13 @@ from sim.dataplane.codes import (
     Outcome,
     Stream,
 )
-from sim.dataplane.profile import Routing
+from sim.dataplane.profile import Client, Routing
 from sim.dataplane.reference.network import again_after
 from sim.dataplane.reference.timing import DueTimer
-from sim.dataplane.reference.work import ON_THE_WAY, Attempt, Work
+from sim.dataplane.reference.work import ON_THE_WAY, Attempt, Connection, Work
 
 if TYPE_CHECKING:
-    from sim.dataplane.reference.containers import Hardware, Instance
+    from sim.dataplane.reference.containers import Instance
     from sim.dataplane.reference.plane import ReferencePlane
 
 
@@ -93,12 +92,14 @@ class Balancer:
     def reply(self, attempt: Attempt, outcome: Outcome) -> None:
         """Tell the client, if it still waits. What serves the attempt goes on regardless."""
         attempt.dial_at = INFINITY
-        if attempt.phase != AttemptPhase.INSIDE:
+        if attempt.phase not in (AttemptPhase.INSIDE, AttemptPhase.WAITING):
             self.move(attempt, AttemptPhase.NOWHERE)
         reply = attempt.reply
         if reply is not None and (not attempt.cut or outcome == Outcome.CLIENT_TIMEOUT):
             attempt.reply = None
             attempt.abandoned = outcome == Outcome.CLIENT_TIMEOUT
+            if attempt.owner is not None:
+                attempt.owner.hears(attempt, outcome)
             reply.succeed(outcome)
             if attempt.abandoned and attempt.phase == AttemptPhase.INSIDE:
                 leaves(attempt)
@@ -176,14 +177,22 @@ class Balancer:
         """Is the connection open over which its client would send it? Who leaves says so to all who
         are connected (`Connection: close`, GOAWAY), and the end of a process is seen; of a dead
         host nothing is heard, until the client's patience ends."""
-        kept, now = attempt.kept, self.env.now
+        kept = attempt.kept
         if kept is None or self.routing.proxy or self.routing.per_request or kept.target is None:
             return False
-        target = kept.target
-        ended = target.starts != kept.process or kept.ends(attempt.client, now)
-        if ended or (target.server.alive and not target.listening):
+        if self.ended(kept, attempt.client):
             kept.target = None
         return kept.target is not None
+
+    def ended(self, kept: Connection, rules: Client) -> bool:
+        """As far as its client knows. One to a proxy does not end with a server behind it."""
+        target = kept.target
+        if target is None or kept.ends(rules, self.env.now):
+            return True
+        if self.routing.proxy or self.routing.per_request:
+            return False
+        gone = target.server.alive and not target.listening
+        return gone or target.starts != kept.process
 
     def hold(self, attempt: Attempt) -> None:
         """Nobody is listed: it waits for whoever comes, and the first to wait is told of."""
@@ -222,8 +231,7 @@ class Balancer:
             if alive and not target.listening:
                 target = self.failed(attempt, Outcome.REFUSED)
             else:
-                self.open(attempt, target)
-                return
+                target = self.open(attempt, target)
 
     def reaches(self, attempt: Attempt, target: Instance) -> bool:
         """Have all servers power by which it goes?"""
@@ -255,7 +263,12 @@ class Balancer:
         first = [*attempt.stops(), target.server][1]
         assert first is not None
         trip = self.plane.links.round_trip(None, first, draws.child(attempt.tried, 0))
-        open_to_proxy = self.routing.proxy and attempt.kept is not None
+        kept = attempt.kept
+        open_to_proxy = (
+            self.routing.proxy
+            and kept is not None
+            and (attempt.owner is None or kept.target is not None)
+        )
         return trip if open_to_proxy or self.connected(attempt, target) else trip + trip
 
     @staticmethod
@@ -287,19 +300,25 @@ class Balancer:
     def answer(self, attempt: Attempt, target: Instance, outcome: Outcome) -> None:
         """From who has served it to who asked; a packet that is lost is sent again."""
         links = self.plane.links
-        waits = attempt.reply is not None and not attempt.cut and links.lossy
+        waits = waits_still(attempt) and links.lossy
         if waits and links.loses(attempt, links.way([*attempt.stops(), target.server])[1]):
             attempt.answer = outcome
             self.wait(attempt, AttemptPhase.ANSWERING, again_after(attempt))
             return
+        if waits_still(attempt) and len(target.unused) < self.routing.keeps:
+            target.unused.append(self.env.now)
         self.judge(attempt, target, outcome)
         self.reply(attempt, outcome)
 
-    def open(self, attempt: Attempt, target: Instance) -> None:
+    def open(self, attempt: Attempt, target: Instance) -> Instance | None:
+        """It is accepted, or waits, or is turned away; or another one is to be tried at once."""
         if not self.reaches(attempt, target):
             way_in = self.way_in(attempt, target) if self.routing.proxy else 0.0
             self.wait(attempt, AttemptPhase.CONNECTING, way_in + self.patience(attempt))
         elif target.room():
+            if self.routing.keeps and self.meets_close(target):
+                self.move(attempt, AttemptPhase.NOWHERE)
+                return self.replayed(attempt, Outcome.REFUSED)
             self.move(attempt, AttemptPhase.INSIDE)
             attempt.dial_at = INFINITY
             if attempt.kept is not None:
@@ -310,6 +329,17 @@ class Balancer:
             self.reply(attempt, Outcome.SHED)
         else:
             self.resend(attempt, self.patience(attempt))
+        return None
+
+    def meets_close(self, target: Instance) -> bool:
+        """A proxy takes the connection to this server that it used last. One that it has closed, or
+        has heard to be closed, is none; of one that was closed just now it has not heard."""
+        rules, now = target.profile, self.env.now
+        while target.unused:
+            used = target.unused.pop()
+            if now < used + min(self.routing.keeps_s, rules.keep_alive_s + rules.closing_s):
+                return now >= used + rules.keep_alive_s
+        return False
 
     def resend(self, attempt: Attempt, patience_s: float) -> None:
         """Its SYN was dropped."""
@@ -373,16 +403,23 @@ class Balancer:
         return self.backends[(at + 1) % n]
 
     def dropped(self, attempt: Attempt, why: Outcome) -> None:
-        """A replica died with the attempt inside; some proxies replay it elsewhere."""
+        """A replica died with the attempt inside."""
         attempt.phase = AttemptPhase.NOWHERE
+        self.connect(attempt, self.replayed(attempt, why))
+
+    def replayed(self, attempt: Attempt, why: Outcome) -> Instance | None:
+        """It was sent, and nobody answers: some proxies send it again elsewhere."""
         if attempt.target is not None:
             self.judge(attempt, attempt.target, why)
-        waits = attempt.reply is not None and not attempt.cut
-        if waits and self.routing.retry_errors and attempt.dials < self.routing.retries:
+        if (
+            waits_still(attempt)
+            and self.routing.retry_errors
+            and attempt.dials < self.routing.retries
+        ):
             attempt.dials += 1
-            self.connect(attempt, self.redispatched(attempt))
-        else:
-            self.reply(attempt, why)
+            return self.redispatched(attempt)
+        self.reply(attempt, why)
+        return None
 
     def freed(self, container: Instance) -> None:
         """A connection to this replica ended: the balancer's queue moves up."""
@@ -400,12 +437,17 @@ class Balancer:
         out, reset: mapped to 5xx unless split_external_local_origin_errors). Of an attempt whose
         client has left the proxy sees no answer. Source: envoyproxy.io, outlier detection."""
         most = self.routing.outlier_failures
-        if most == 0 or attempt.reply is None or attempt.cut:
+        if most == 0 or not waits_still(attempt):
             return
         target.failures = 0 if outcome == Outcome.SUCCEEDED else target.failures + 1
         if target.failures >= most:
             target.failures = 0
             self.plane.note(Note.OUTLIER, target.id)
+
+
+def waits_still(attempt: Attempt) -> bool:
+    """Does its client, and can it be told?"""
+    return attempt.reply is not None and not attempt.cut
 
 
 def leaves(attempt: Work) -> None:
@@ -415,65 +457,3 @@ def leaves(attempt: Work) -> None:
         event = container.plane.env.event()
         event.callbacks = [lambda _: container.left(attempt)]
         event.succeed()
-
-
-def answers_lost(plane: ReferencePlane, server: Hardware) -> None:
-    """It lost power: what it was to send again is gone."""
-    for attempt in plane.under_way.values():
-        target = attempt.target
-        if attempt.phase == AttemptPhase.ANSWERING and target and target.server is server:
-            attempt.dial_at = INFINITY
-
-
-# ---- the end of what stands between ----
-def proxy_died(plane: ReferencePlane, proxy: Instance, silently: bool) -> None:
-    cut_off(plane, lambda attempt: attempt.via is proxy, silently)
-
-
-def gate_died(plane: ReferencePlane, gate: Hardware, silently: bool) -> None:
-    """Or its connections are ended."""
-    cut_off(plane, lambda attempt: attempt.gate is gate and has_opened(attempt), silently)
-    if not silently:
-        for kept in [kept for users in plane.clients.callers.values() for kept in users.kept]:
-            if kept.gate is gate:
-                kept.target = None
-
-
-def has_opened(attempt: Attempt) -> bool:
-    """Is the connection open over which users wait for this?"""
-    balancer, target = attempt.balancer, attempt.target
-    if balancer.routing.proxy or attempt.phase in (AttemptPhase.INSIDE, AttemptPhase.ANSWERING):
-        return True
-    return target is not None and balancer.connected(attempt, target)
-
-
-def cut_off(plane: ReferencePlane, through: Callable[[Attempt], bool], silently: bool) -> None:
-    """All that goes through it: reset at once; or, with its host, heard of no more."""
-    inside = [
-        work
-        for c in plane.containers
-        for work in (*c.inside.values(), *c.backlog)
-        if isinstance(work, Attempt)
-    ]
-    queues = [a for b in plane.balancers for a in b.queue if a.phase == AttemptPhase.QUEUEING]
-    for attempt in (*queues, *plane.under_way.values(), *inside):
-        if attempt.reply is None or not through(attempt):
-            continue
-        if silently:
-            attempt.cut = True
-            if attempt.phase != AttemptPhase.INSIDE:
-                attempt.dial_at = INFINITY
-                attempt.balancer.move(attempt, AttemptPhase.NOWHERE)
-        else:
-            attempt.balancer.reply(attempt, Outcome.DROPPED_ON_KILL)
-            attempt.abandoned = True  # its connection to the server is closed as well
-            if attempt.phase == AttemptPhase.INSIDE:
-                leaves(attempt)
-
-
-def proxy_goes_on(plane: ReferencePlane, proxy: Instance) -> None:
-    """A hung proxy goes on: it routes what it has accepted."""
-    for attempt in list(plane.under_way.values()):
-        if attempt.phase == AttemptPhase.HELD and attempt.via is proxy:
-            attempt.balancer.move(attempt, AttemptPhase.NOWHERE)
-            attempt.balancer.route(attempt)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Generator
 from dataclasses import dataclass, field
 from itertools import accumulate
@@ -22,6 +23,7 @@ from sim.dataplane.arithmetic import (
     snap,
 )
 from sim.dataplane.codes import (
+    LEAVES_NOTHING,
     MOST_USERS,
     SECOND,
     USER_BASE,
@@ -163,7 +165,12 @@ class Caller:
         self.retries = 0
         self.tries = 0  # that are open
         self.breaker = CircuitBreaker(client.breaker)
-        self.kept = [Connection() for _ in range(client.connections)]
+        kept = 0 if client.connection_exclusive else client.connections
+        self.kept = [Connection() for _ in range(kept)]  # those that requests share
+        # those of one request at a time: how many are in use, who waits, idle (the last used last)
+        self.used = 0
+        self.waiting: deque[Attempt] = deque()
+        self.idle: list[Connection] = []
 
     def turned_away(self) -> bool:
         """Is there no place for one more try, or is the breaker open?"""
@@ -233,13 +240,54 @@ class Caller:
             call.attempt_id(retry), call.visit, call.try_id(retry),
             balancer=self.balancer, client=rules, kept=self.kept_for(call),
             endpoint=call.endpoint, asker=None if work is None else work.container,
+            owner=self if rules.connection_exclusive else None,
         )  # fmt: skip
         reply = attempt.reply = call.event = env.event()
         attempt.until = min(env.now + rules.timeout_s, until)
         gives_up = self.patience_of(attempt)
         DueTimer(env, rules.timeout_s, Due.PATIENCE, attempt.id, gives_up, until)
-        self.balancer.dial(attempt)
+        if attempt.owner is None:
+            self.balancer.dial(attempt)
+        elif rules.connections_open > 0 and self.used >= rules.connections_open:
+            attempt.phase = AttemptPhase.WAITING
+            self.waiting.append(attempt)
+        else:
+            self.dials_alone(attempt)
         return attempt, reply
+
+    def dials_alone(self, attempt: Attempt) -> None:
+        """Over the connection that was used last, unless it has ended, or over another one."""
+        self.used += 1
+        kept = None
+        while kept is None and self.idle:
+            kept = self.idle.pop()
+            kept = None if self.balancer.ended(kept, self.client) else kept
+        attempt.kept = kept or Connection()
+        self.balancer.dial(attempt)
+
+    def hears(self, attempt: Attempt, outcome: Outcome) -> None:
+        """One with a connection of its own has ended: who was answered leaves it to another, but no
+        more are kept than may be idle; who waits is next."""
+        if attempt.phase == AttemptPhase.WAITING:
+            self.waiting.remove(attempt)
+            attempt.phase = AttemptPhase.NOWHERE
+            return
+        self.used -= 1
+        kept, room = attempt.kept, len(self.idle) < self.client.connections
+        assert kept is not None
+        if room and outcome not in LEAVES_NOTHING and not self.balancer.ended(kept, self.client):
+            kept.used = self.env.now
+            self.idle.append(kept)
+        if self.waiting:
+            event = self.env.event()
+            event.callbacks = [lambda _: self.next_one()]
+            event.succeed()
+
+    def next_one(self) -> None:
+        if self.waiting and self.used < self.client.connections_open:
+            attempt = self.waiting.popleft()
+            attempt.phase = AttemptPhase.NOWHERE
+            self.dials_alone(attempt)
 
     def kept_for(self, call: Call) -> Connection | None:
         """Whose requests share a connection hangs on themselves alone."""

@@ -77,6 +77,7 @@ class Instance:
         server.cpu.stations.append(self.station)
         self.profile = profile
         self.callers: dict[StoryStep, Caller] = {}
+        self.unused: list[float] = []  # idle connections of a proxy to it: since when
         self.tell()
         self.pools = self.new_pools()
         self.inside: dict[int, Work] = {}  # in order of acceptance
@@ -104,7 +105,7 @@ class Instance:
         profile = self.plane.profiles[version]
         self.profile, self.version = profile, version
         self.starts += 1
-        self.callers = {}
+        self.callers, self.unused = {}, []
         self.tell()
         self.pools = self.new_pools()
         self.station.cap, self.station.weight = profile.cpu_limit, profile.cpu_weight

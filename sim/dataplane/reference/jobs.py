@@ -40,7 +40,7 @@ from sim.dataplane.reference.leases import (
 )
 from sim.dataplane.reference.postgres import thaw
 from sim.dataplane.reference.timing import DueTimer
-from sim.dataplane.reference.work import Attempt, Job, Work, reach
+from sim.dataplane.reference.work import Attempt, Fate, Job, Work, reach
 from sim.dataplane.story import salt
 from sim.dataplane.tables import (
     DONE,
@@ -278,6 +278,17 @@ class JobQueue:
             if not entry.copy:
                 self.stand_for(entry, False)
 
+    def withdraw(self, fate: Fate) -> None:
+        """What waits of a job that is done is deleted, as if somebody had taken it."""
+        waiting = [job for job in fate.entries if job in self.entries]
+        for job in sorted(waiting, key=lambda job: job.id):
+            save_due(self)
+            self.entries.remove(job)
+            fate.entries.remove(job)
+            remember(self, job)
+            changed(self)
+            self.copies_waiting -= job.copy
+
     def stand_for(self, entry: Job, stands: bool) -> None:
         """It stands for its job from now, or is a copy from now."""
         entry.copy = not stands
@@ -324,6 +335,8 @@ class JobQueue:
         self.copies_working -= job.copy
         if well:
             self.done(job)
+            if job.epoch == GIVEN_AWAY and worker.profile.late_deletes and self.up():
+                self.withdraw(job.fate)
         elif job.epoch == GIVEN_AWAY:
             self.give_up(job, JobLoss.STALLED if job.given_up else JobLoss.ATTEMPTS_EXHAUSTED)
         elif not worker.profile.failures_told and leased(self, job, worker.profile):

@@ -25,7 +25,7 @@ from sim.dataplane.codes import (
 )
 from sim.dataplane.plane import Notice, RoundsSoFar, StandingCheck
 from sim.dataplane.profile import Arrivals, Law, Profile, Routing, Workload
-from sim.dataplane.reference import balancers, probes, readings
+from sim.dataplane.reference import balancers, probes, proxy, readings
 from sim.dataplane.reference.caches import Cache
 from sim.dataplane.reference.clients import CallTally, Clients, Edge
 from sim.dataplane.reference.containers import Hardware, Instance
@@ -141,8 +141,8 @@ class ReferencePlane:
                 self.follow_through()  # or a wake-up would reach a container that dies next
         machine.powered = machine.uptime(self.now)
         machine.alive = False
-        balancers.answers_lost(self, machine)
-        balancers.gate_died(self, machine, silently=True)
+        proxy.answers_lost(self, machine)
+        proxy.gate_died(self, machine, silently=True)
         for container in tenants:  # what other hosts' clients run here stands still, unanswered
             container.station.frozen = True
             container.station.touch()
@@ -179,7 +179,7 @@ class ReferencePlane:
         self.gates.servers, self.gates.local = [self.servers[s] for s in servers], local
 
     def close_gate(self, server: int) -> None:
-        balancers.gate_died(self, self.servers[server], silently=False)
+        proxy.gate_died(self, self.servers[server], silently=False)
         self.follow_through()
 
     def wipe(self, queue: int = 0) -> None:
@@ -326,7 +326,7 @@ class ReferencePlane:
         for work in inside:
             self.dropped(work, why, silently)
         if kind == Kind.PROXY:
-            balancers.proxy_died(self, c, silently)
+            proxy.proxy_died(self, c, silently)
         elif kind == Kind.WORKER:
             c.queue.hand_out()
 
@@ -371,7 +371,7 @@ class ReferencePlane:
             c.queue.hand_out()
         if c is self.database_of(c).db:
             self.database_of(c).goes_on()
-        balancers.proxy_goes_on(self, c)
+        proxy.proxy_goes_on(self, c)
         self.follow_through()
 
     def set_profile(self, container: int, profile: int) -> None:
@@ -422,8 +422,8 @@ class ReferencePlane:
 
     # ---- what the balancer believes ----
     def publish(self, backends: Sequence[int], via: int = -1, service: int = 0) -> None:
-        proxy = self.containers[via] if via >= 0 else None
-        self.balancers[service].publish([self.containers[i] for i in backends], proxy)
+        through = self.containers[via] if via >= 0 else None
+        self.balancers[service].publish([self.containers[i] for i in backends], through)
         self.follow_through()
 
     def set_routing(self, routing: Routing, service: int = 0) -> None:

@@ -157,6 +157,7 @@ class Attempt(Work):
     dials: int = 0  # retries the proxy has used
     target: Instance | None = None
     kept: Connection | None = None  # that it uses or opens, if its client keeps any
+    owner: Caller | None = None  # whose it is for so long; None: requests share it
     via: Instance | None = None  # the proxy through which it goes
     gate: Hardware | None = None  # ... and before that the server by which it came in
     cut: bool = False  # that proxy's server lost power: no answer gets through
