@@ -15,7 +15,7 @@ import pytest
 import sim
 from tools.real import __main__ as real
 from tools.real import machine
-from tools.real.experiment import FAULTS, STACK, Alone, alone, case_of, check_of
+from tools.real.experiment import FAULTS, STACK, Alone, alone, case_of, check_of, fault_of
 from tools.real.judgement import Figure, row, table, within
 
 RULE, COUNT, TIME = Figure("exact"), Figure("count", slack=0.1), Figure("time", least=0.5)
@@ -27,7 +27,7 @@ def test_each_variant_of_its_scenario_is_judged_and_runs() -> None:
     for variant in scenario.variants:
         case = case_of(variant)
         kinds = {event.kind() for event in case.scenario.events}
-        assert kinds <= {"process_crash", "hang", "lock"}  # what the tool can do
+        assert kinds <= {"process_crash", "hang", "lock", "partition"}  # what the tool can do
         assert case.scenario.traffic.rate
 
 
@@ -60,7 +60,7 @@ def test_a_row_has_the_median_and_the_mean() -> None:
 
 def test_the_balancer_is_told_what_the_simulated_one_is() -> None:
     check = check_of(case_of("web_killed_redispatch"))
-    text = machine.haproxy_file({"vote": 80}, {"vote": [81, 82]}, check)
+    text = machine.haproxy_file({"vote": 80}, {"vote": ["127.0.0.1:81", "127.0.0.1:82"]}, check)
     assert "check inter 1000ms fall 3 rise 2" in text
     assert "  option redispatch" in text
     assert "  no option redispatch" in machine.haproxy_file({}, {}, check_of(case_of("quiet")))
@@ -68,6 +68,24 @@ def test_the_balancer_is_told_what_the_simulated_one_is() -> None:
         ("vote-1", "81"),
         ("vote-2", "82"),
     ]
+
+
+def test_what_a_second_machine_and_a_full_core_are_told() -> None:
+    stack = case_of("full_core").stack
+    assert machine.busy_s(stack.services["vote"]) == 0.025
+    assert machine.busy_s(case_of("quiet").stack.services["vote"]) == 0.1
+    assert case_of("network_cut").stack.servers.count == 2
+    assert fault_of(case_of("network_cut")) == (4.0, 12.0)
+
+
+def test_who_is_not_root_leaves_out_what_needs_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(real, "possible", lambda: False)
+    monkeypatch.setattr("sys.argv", ["real", "--only", "network_cut"])
+    assert real.main() == 2
+    said = capsys.readouterr().err.splitlines()
+    assert said == ["network_cut is left out: it needs root, and `ip` of iproute2"]
 
 
 def test_a_missing_program_is_one_line(

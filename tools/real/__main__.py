@@ -3,9 +3,10 @@ machine, what goes wrong with them, and the same in the simulator.
 
     python -m tools.real [--only web_killed,busy] [--reps 5] [--seed 1]
 
-Some 25 s for each variant of faults.yaml and repetition; everything on 127.0.0.1, in one temporary
-folder that is removed. Exit 1: a figure is not within what it allows; 2: a program is missing. A
-machine on which others compute makes times longer: run it on a quiet one.
+Some 25 s for each variant of faults.yaml and repetition; everything on 127.0.0.1 (of one variant
+also in a network namespace), in one temporary folder that is removed. Exit 1: a figure is not
+within what it allows; 2: a program is missing. A machine on which others compute makes times
+longer: run it on a quiet one.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from sim.study.signals import endings
 from tools.real.experiment import FAULTS, Alone, Experiment, Figures, alone, case_of, simulated
 from tools.real.judgement import Figure, Row, row, table
 from tools.real.machine import Missing
+from tools.real.second import possible
 
 SEEDS = 4  # of the simulator, for each measured run
 # Where nothing is drawn a rule is exact. Counts hang on drawn sleeps and phases, which the
@@ -35,9 +37,14 @@ TAIL = Figure("answered, 95th percentile, s", slack=0.05, least=0.005)
 JUDGED: dict[str, dict[str, Figure]] = {
     "quiet": {"failed": NONE, "lost": KEPT, "p50_s": MEDIAN, "p95_s": TAIL},
     "busy": {"failed": NONE, "p50_s": MEDIAN, "p95_s": TAIL},
+    "full_core": {"failed": FAILED, "p50_s": MEDIAN, "p95_s": TAIL},
     "web_killed": {"failed": FAILED, "down_after_s": DOWN, "up_after_s": UP},
     "web_killed_redispatch": {"failed": FAILED},
     "web_stopped": {
+        "unanswered": Figure("requests without an answer in 5 s", slack=0.05, least=1),
+        "down_after_s": DOWN, "up_after_s": UP, "p95_s": TAIL,
+    },
+    "network_cut": {
         "unanswered": Figure("requests without an answer in 5 s", slack=0.05, least=1),
         "down_after_s": DOWN, "up_after_s": UP, "p95_s": TAIL,
     },
@@ -50,6 +57,9 @@ JUDGED: dict[str, dict[str, Figure]] = {
         "connections": Figure("most connections", slack=0.05, least=1), "failed": FAILED,
     },
 }  # fmt: skip
+
+
+NEED_ROOT = ("full_core", "network_cut")  # a core of one's own, a second machine
 
 
 def rows_of(variant: str, seeds: range, base: Alone) -> list[Row]:
@@ -79,6 +89,12 @@ def main() -> int:
     variants = given.only.split(",")
     if unknown := [name for name in variants if name not in JUDGED]:
         parser.error(f"found {unknown[0]}; expected one of {', '.join(JUDGED)}")
+    for name in NEED_ROOT if not possible() else ():
+        if name in variants:
+            print(f"{name} is left out: it needs root, and `ip` of iproute2", file=sys.stderr)
+            variants.remove(name)
+    if not variants:
+        return 2
     if not 1 <= given.reps <= 100:
         parser.error(f"--reps: found {given.reps}; expected 1 to 100")
     with endings() as ending:

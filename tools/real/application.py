@@ -1,5 +1,5 @@
 """The voting application's own programs: two web servers and a worker, which sleep where others
-compute. Started by tools/real/machine.py, one process each:
+compute, unless they are told to compute, too. Started by tools/real/machine.py, one process each:
 
     python -m tools.real.application vote --port 8000 --redis 6379 --wait 0.02
 """
@@ -13,6 +13,7 @@ import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 
+from tools.real.core import Core
 from tools.real.wire import GONE, Postgres, Redis, Refused
 
 AGAIN_S = 0.1  # a worker whose queue is away tries again so often
@@ -70,9 +71,9 @@ class Web:
             return f"200 OK\r\nInside: {time.monotonic() - begin}"
 
 
-async def vote(redis: int, sleeps_s: float) -> None:
-    await asyncio.sleep(sleeps_s)
-    connection = await Redis.open(redis)
+async def vote(redis: int, host: str, core: Core | None, seconds: float) -> None:
+    await (core.compute(seconds) if core else asyncio.sleep(seconds))
+    connection = await Redis.open(redis, host)
     try:
         await connection.ask("LPUSH", LIST, "vote")
     finally:
@@ -110,14 +111,18 @@ async def main() -> None:
         parser.add_argument(f"--{name}", type=int, default=0)
     for name in ("wait", "at"):
         parser.add_argument(f"--{name}", type=float, default=0.0)
+    parser.add_argument("--computes", type=int, default=0)  # instead of sleeping
+    for name in ("own", "stores"):  # addresses: of the machine that it is on, of Redis
+        parser.add_argument(f"--{name}", default="127.0.0.1")
     given = parser.parse_args()
     await asyncio.sleep(max(0.0, given.at - time.monotonic()))  # one clock for all processes
     pool = Pool(given.postgres, given.pool)
     if given.part == "worker":
         await asyncio.gather(*(work(given.redis, pool, given.wait) for _ in range(given.slots)))
-    story = partial(vote, given.redis) if given.part == "vote" else partial(result, pool)
+    votes = partial(vote, given.redis, given.stores, Core() if given.computes else None)
+    story = votes if given.part == "vote" else partial(result, pool)
     web = Web(story, given.slots, given.wait)
-    server = await asyncio.start_server(web.serve, "127.0.0.1", given.port, backlog=1024)
+    server = await asyncio.start_server(web.serve, given.own, given.port, backlog=1024)
     await server.serve_forever()
 
 

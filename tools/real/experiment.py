@@ -2,7 +2,7 @@
 
 The scenario's own events are done to the programs: `process_crash` is SIGKILL, after which the
 program starts again as its restart policy says; `hang` is SIGSTOP, then SIGCONT; `lock` is LOCK
-TABLE in a transaction that stays open.
+TABLE in a transaction that stays open; `partition` cuts the cable to the second machine.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from sim.schema.scenario import Event
 from sim.schema.stack import Stack
 from sim.schema.steps import ServiceStep
 from sim.simulation.case import Case
-from tools.real.machine import RESTART_S, Check, Machine, listening
+from tools.real.machine import RESTART_S, Check, Machine
 from tools.real.users import Answer, ask, come, instants
 from tools.real.wire import GONE, Postgres, Redis, Refused
 
@@ -161,7 +161,13 @@ class Experiment:
 
     async def do(self, event: Event, begin: float) -> None:
         await asyncio.sleep(max(0.0, begin + event.at - time.monotonic()))
-        name, machine = self.part(event), self.machine
+        machine = self.machine
+        if event.partition is not None and machine.second is not None:
+            machine.second.cut()
+            await asyncio.sleep(event.partition.lasts or 0.0)
+            machine.second.mend()
+            return
+        name = self.part(event)
         if event.process_crash is not None:
             service = self.case.stack.services[event.process_crash.service]
             machine.kill(name)
@@ -173,7 +179,7 @@ class Experiment:
             else:
                 machine.start_part(name, back)
             if name in machine.replicas:
-                machine.marks.append((await listening(machine.replicas[name]), f"{name} listens"))
+                machine.marks.append((await machine.listens(name), f"{name} listens"))
         elif event.hang is not None:
             machine.send(name, signal.SIGSTOP)
             await asyncio.sleep(event.hang.lasts or 0.0)
@@ -247,7 +253,7 @@ def fault_of(case: Case) -> tuple[float, float]:
     if not case.scenario.events:
         return 0.0, 0.0
     event = case.scenario.events[0]
-    lasts = event.hang.lasts if event.hang is not None else None
+    lasts = getattr(event.hang or event.partition, "lasts", None)
     return event.at, event.at + lasts if lasts else 0.0
 
 

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sim.schema.stack import Service, Stack
+from tools.real import second
 from tools.real.wire import GONE, Postgres, Redis, Refused
 
 RESTART_S = 0.1  # what Docker waits before it starts again what ended (sim/constants/facts.py)
@@ -64,7 +65,7 @@ class Check(NamedTuple):
     redispatch: bool
 
 
-def haproxy_file(ports: dict[str, int], replicas: dict[str, list[int]], check: Check) -> str:
+def haproxy_file(ports: dict[str, int], replicas: dict[str, list[str]], check: Check) -> str:
     """Its configuration: a listener for each service that users ask."""
     lines = [
         "global", "  log stdout format raw local0 notice",
@@ -80,7 +81,7 @@ def haproxy_file(ports: dict[str, int], replicas: dict[str, list[int]], check: C
             "  option httpchk GET /health",
             f"  default-server check {inter}",
         ]  # fmt: skip
-        lines += [f"  server {name}-{i + 1} 127.0.0.1:{port}" for i, port in enumerate(backends)]
+        lines += [f"  server {name}-{i + 1} {place}" for i, place in enumerate(backends)]
     return "\n".join(lines) + "\n"
 
 
@@ -103,6 +104,10 @@ class Machine:
         names = [*self.asked, "postgres", "redis"]
         self.ports = dict(zip(names, free_ports(len(names)), strict=True))
         self.database_user = "postgres" if os.geteuid() == 0 else None
+        self.second = second.Second() if stack.servers.count > 1 else None
+        # of those that users ask each second one is there, as when servers are filled by hand
+        self.there = [n for n in self.replicas if n.startswith(f"{stack.entry}-")][1::2]
+        self.there = self.there if self.second else []
 
     # ---- what starts ----
     def spawn(self, name: str, words: list[str], user: str | None = None, **kept: int) -> None:
@@ -154,9 +159,10 @@ class Machine:
         elif name == "redis":
             queue = self.stack.services[self.stack.playing("redis")[0]]
             aof = "yes" if queue.persistence.startswith("aof") else "no"
+            open_to = [second.HERE, "--protected-mode", "no"] if self.second else []
             self.spawn(name, [
-                program("redis-server"), "--port", str(self.ports["redis"]), "--bind", "127.0.0.1",
-                "--save", "", "--appendonly", aof, "--dir", str(self.folder),
+                program("redis-server"), "--port", str(self.ports["redis"]), "--save", "",
+                "--appendonly", aof, "--dir", str(self.folder), "--bind", "127.0.0.1", *open_to,
             ])  # fmt: skip
         else:
             self.spawn(name, self.own_program(name, at))
@@ -168,10 +174,22 @@ class Machine:
         given = {
             "port": self.replicas.get(name, 0), "redis": self.ports["redis"],
             "postgres": self.ports["postgres"], "pool": pool.size if pool else 0,
-            "slots": service.concurrency, "wait": waits_s(service), "at": at,
+            "slots": service.concurrency, "wait": busy_s(service), "at": at,
+            "own": self.host(name), "computes": int(any(s.cpu for s in service.every_step)),
         }  # fmt: skip
         words = [word for key, value in given.items() for word in (f"--{key}", str(value))]
-        return [sys.executable, "-m", "tools.real.application", part, *words]
+        words = [sys.executable, "-m", "tools.real.application", part, *words]
+        if self.second and name in self.there:
+            return self.second.inside([*words, "--stores", second.HERE])
+        return words
+
+    def host(self, name: str) -> str:
+        """The address of the machine that it is on."""
+        return second.THERE if name in self.there else "127.0.0.1"
+
+    async def listens(self, name: str) -> float:
+        """When this replica does."""
+        return await listening(self.replicas[name], self.host(name))
 
     async def start(self) -> None:
         self.postgres_folder()
@@ -192,14 +210,16 @@ class Machine:
             self.start_part(name)
         for name in self.stack.playing("worker"):
             self.start_part(f"{name}-1")
-        for port in self.replicas.values():
-            await listening(port)
+        for name in self.replicas:
+            await self.listens(name)
         await self.start_balancer()
 
     async def start_balancer(self) -> None:
         backends = {
             name: [
-                port for replica, port in self.replicas.items() if replica.startswith(f"{name}-")
+                f"{self.host(replica)}:{port}"
+                for replica, port in self.replicas.items()
+                if replica.startswith(f"{name}-")
             ]
             for name in self.asked
         }
@@ -255,20 +275,23 @@ class Machine:
         for name in list(self.processes):
             self.send(name, signal.SIGCONT)
             self.kill(name)
+        if self.second:
+            self.second.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def waits_s(service: Service) -> float:
-    """The mean of the one exponential wait of a service's story."""
-    return next(s.wait.mean for s in service.every_step if s.wait and s.wait.law == "exponential")
+def busy_s(service: Service) -> float:
+    """The mean of what is exponential in a service's story: a wait, or what it computes."""
+    laws = (step.wait or step.cpu for step in service.every_step)
+    return next(law.mean for law in laws if law and law.law == "exponential")
 
 
-async def listening(port: int) -> float:
+async def listening(port: int, host: str = "127.0.0.1") -> float:
     """When somebody listens at a port."""
     until = time.monotonic() + READY_S
     while time.monotonic() < until:
         with suppress(OSError):
-            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            _, writer = await asyncio.open_connection(host, port)
             writer.close()
             return time.monotonic()
         await asyncio.sleep(0.01)

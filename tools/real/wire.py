@@ -24,8 +24,8 @@ class Redis:
         self.reader, self.writer = reader, writer
 
     @classmethod
-    async def open(cls, port: int) -> Redis:
-        return cls(*await asyncio.open_connection("127.0.0.1", port))
+    async def open(cls, port: int, host: str = "127.0.0.1") -> Redis:
+        return cls(*await asyncio.open_connection(host, port))
 
     async def ask(self, *words: str) -> str | int | list[object] | None:
         """A command and its answer; waits as long as the command blocks."""

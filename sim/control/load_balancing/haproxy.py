@@ -15,7 +15,7 @@ from sim.control.core.check import Check
 from sim.control.core.choices import Choices
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Address, Cluster, Container
-from sim.control.core.wires import segment
+from sim.control.core.wires import INTERNET, segment
 from sim.control.service_discovery.addresses import at, send_to
 from sim.dataplane.codes import MOST_UNUSED, Algorithm, StandingPlace
 from sim.dataplane.profile import Routing
@@ -209,10 +209,10 @@ class Lines:
         check.wait(first_s)
         self.checks.append(check)
 
-    def asks_from(self) -> int | None:
-        """The segment that it asks from."""
+    def asks_from(self) -> int:
+        """The segment that it asks from: where requests come from, if no container plays it."""
         proxy = self.cluster.proxy_of()
-        return None if proxy is None else segment(self.cluster, proxy.server)
+        return INTERNET if proxy is None else segment(self.cluster, proxy.server)
 
     def recall(self) -> None:
         """Who is at an address may be another: the next question is asked by whoever knows."""

@@ -264,7 +264,7 @@ class CompiledPlane:
         tops = {Kind.DATABASE: "databases", Kind.QUEUE: "queues", Kind.CACHE: "caches"}
         if profile.kind in tops:
             w[tops[profile.kind]] = max(int(w[tops[profile.kind]]), profile.number + 1)
-        w["databases"] = max(int(w["databases"]), *(database + 1 for database in known))
+        w["databases"] = max([int(w["databases"]), *(database + 1 for database in known)])
         write_sheet(w, self.seed, p, first, sheet)
         for at, steps in enumerate(sheet.told):
             self._asks(first + STEPS * at, steps, begun, known)

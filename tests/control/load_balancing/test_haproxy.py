@@ -111,6 +111,18 @@ def test_a_hung_backend_costs_each_check_its_timeout() -> None:
     assert 310.0 <= down <= 312.0
 
 
+def test_one_that_is_cut_off_is_as_silent_to_it_as_one_that_hangs() -> None:
+    """A check each 2 s, which waits 2 s: the third fails 10 to 12 s after the cut, and the second
+    that passes is 2 to 6 s after its end."""
+    cut = {"at": 100, "partition": {"side": ["server-3"], "lasts": "60s"}}
+    run = replay(cut, settings=FIVE, horizon_s=300.0)
+    (down, up), (first, then) = rows(run, "balancer"), when(run, "balancer")
+    assert "DOWN" in down.text
+    assert "UP" in up.text
+    assert 10.0 <= first - 100.0 <= 12.0
+    assert 2.0 <= then - 160.0 <= 6.0
+
+
 def test_up_again_two_to_four_seconds_after_it_listens() -> None:
     run = replay({"at": 300, "hang": {"service": "http", "lasts": 60}}, settings=FIVE,
                  horizon_s=500.0)  # fmt: skip
