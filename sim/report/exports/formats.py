@@ -1,6 +1,7 @@
 """The formats of `--export`, a row each: what the command line's help lists and a report may hold.
 
-To add one, write a module of its name beside this one with `write(result, path)`, and its row here.
+To add one, write a module of its name beside this one with a function of its name, which makes the
+text or the bytes of a result, and its row here.
 A module loads when its format is asked for.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import partial
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from sim.schema.fields import InputError
@@ -69,7 +71,9 @@ def _check_library(name: str, module: str) -> None:
 
 def export_parts(result: Measurements, names: Iterable[str]) -> Parts:
     """What writes each of these exports, by the name of its file."""
-    return {
-        FORMATS[name].file: partial(import_module(f"{__package__}.{name}").write, result)
-        for name in names
-    }
+    return {FORMATS[name].file: partial(_write, name, result) for name in names}
+
+
+def _write(name: str, result: Measurements, path: Path) -> None:
+    made: str | bytes = getattr(import_module(f"{__package__}.{name}"), name)(result)
+    path.write_bytes(made if isinstance(made, bytes) else made.encode())

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import math
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -59,10 +58,6 @@ export default function () {{{think}
 class Stage(NamedTuple):
     duration_s: float
     target: float  # requests/s at its end
-
-
-def write(result: Measurements, path: Path) -> None:
-    path.write_text(k6(result), encoding="utf-8")
 
 
 def k6(result: Measurements) -> str:

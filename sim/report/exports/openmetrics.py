@@ -8,7 +8,6 @@ it into blocks that Prometheus and Grafana read; simulated second 0 is second 0 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,10 +25,6 @@ EDGES = [LATENCY_MIN_S * LATENCY_GROWTH**i for i in range(140, 700, 35)]  # each
 
 Labels = dict[str, str]
 Values = NDArray[np.generic]
-
-
-def write(result: Measurements, path: Path) -> None:
-    path.write_text(openmetrics(result), encoding="utf-8")
 
 
 def openmetrics(result: Measurements) -> str:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from sim.results.measurements import Measurements
 from sim.results.series import series_columns
 
 
-def write(result: Measurements, path: Path) -> None:
-    """One row a second and platform; columns as in series.csv, `platform` first."""
+def parquet(result: Measurements) -> bytes:
+    """The whole file: one row a second and platform; columns as in series.csv, `platform` first."""
     import pyarrow as pa  # noqa: PLC0415 - an extra
     import pyarrow.parquet as pq  # noqa: PLC0415
 
@@ -20,4 +18,6 @@ def write(result: Measurements, path: Path) -> None:
         tables.append(pa.table({"platform": names, **columns}))
     origin = {b"scenario": result.scenario.encode(), b"command": result.command.encode()}
     whole = pa.concat_tables(tables).replace_schema_metadata(origin)
-    pq.write_table(whole, path, compression="zstd")
+    sink = pa.BufferOutputStream()
+    pq.write_table(whole, sink, compression="zstd")
+    return bytes(sink.getvalue())

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,10 +22,6 @@ from sim.results.run import Run, Span
 ORDER = {"operator": 0, "server": 1, "container": 2, "pending": 3}
 COUNTERS = ("jobs_queued", "connections", "ready", "in_flight")
 Event = dict[str, Any]
-
-
-def write(result: Measurements, path: Path) -> None:
-    path.write_text(trace(result), encoding="utf-8")
 
 
 def trace(result: Measurements) -> str:
