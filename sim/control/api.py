@@ -58,12 +58,12 @@ from sim.control.rollback.commands import TrafficSplit as TrafficSplit
 from sim.control.rolling_updates.analysis import Analysis as Analysis
 from sim.control.rolling_updates.blue_green import BlueGreen as BlueGreen
 from sim.control.rolling_updates.canary import Canary as Canary
-from sim.control.rolling_updates.cloud_run import Revisions as Revisions
 from sim.control.rolling_updates.deployment import Recreate as Recreate
 from sim.control.rolling_updates.deployment import RollingUpdate as RollingUpdate
-from sim.control.rolling_updates.ecs import EcsDeployment as EcsDeployment
-from sim.control.rolling_updates.nomad import Update as Update
-from sim.control.rolling_updates.swarm import SwarmUpdate as SwarmUpdate
+from sim.control.rolling_updates.updates import EcsDeployment as EcsDeployment
+from sim.control.rolling_updates.updates import Revisions as Revisions
+from sim.control.rolling_updates.updates import SwarmUpdate as SwarmUpdate
+from sim.control.rolling_updates.updates import Update as Update
 from sim.control.scheduling.cloud_run import Instances as Instances
 from sim.control.scheduling.disruption import Evictions as Evictions
 from sim.control.scheduling.fargate import Fargate as Fargate

@@ -28,7 +28,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from sim.control.core.choices import Conflicting, Maintaining, Refusing
+from sim.control.core.choices import TEN, Conflicting, Maintaining, Refusing
 from sim.control.mechanisms import mechanisms, name_of
 from sim.platforms.own import blame
 from sim.platforms.own import files as own_files
@@ -145,14 +145,13 @@ def load(name: str) -> Platform:
 
 def capabilities(names: Iterable[str]) -> tuple[str, ...]:
     """The names as they are, if each is one of the ten; hyphens and spaces will do."""
-    ten = [f.name for f in fields(Platform)]
     wanted = tuple(
         dict.fromkeys(name.strip().replace("-", "_").replace(" ", "_") for name in names)
     )
     for name in wanted:
-        if name not in ten:
+        if name not in TEN:
             found = f"the unknown capability {name!r}"
-            raise option("ablate").unknown(name, ten, found)
+            raise option("ablate").unknown(name, TEN, found)
     return wanted
 
 

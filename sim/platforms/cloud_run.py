@@ -18,7 +18,7 @@ from sim.control.health_checks.cloud_run import StartupProbe
 from sim.control.load_balancing.cloud_run import CONCURRENCY, FrontEnd
 from sim.control.resource_limits.profiles import Limits
 from sim.control.rollback.commands import TrafficSplit
-from sim.control.rolling_updates.cloud_run import Revisions
+from sim.control.rolling_updates.updates import Revisions
 from sim.control.scheduling.cloud_run import Instances
 from sim.control.secrets.managed_secrets import SecretManager
 from sim.control.self_healing.tasks import TaskReplacement

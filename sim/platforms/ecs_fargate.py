@@ -16,7 +16,7 @@ from sim.control.health_checks.target_group import TargetHealth
 from sim.control.load_balancing.kube_proxy import ServiceBalancing
 from sim.control.resource_limits.profiles import Limits
 from sim.control.rollback.commands import PreviousTaskDefinition
-from sim.control.rolling_updates.ecs import EcsDeployment
+from sim.control.rolling_updates.updates import EcsDeployment
 from sim.control.scheduling.fargate import Fargate
 from sim.control.secrets.managed_secrets import SecretsManager
 from sim.control.self_healing.tasks import TaskReplacement

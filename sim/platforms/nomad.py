@@ -18,7 +18,7 @@ from sim.control.health_checks.consul import ServiceChecks
 from sim.control.load_balancing.traefik import Traefik
 from sim.control.resource_limits.profiles import Limits
 from sim.control.rollback.commands import JobRevert
-from sim.control.rolling_updates.nomad import Update
+from sim.control.rolling_updates.updates import Update
 from sim.control.scheduling.nomad import NomadScheduling
 from sim.control.secrets.nomad_templates import NomadVariables
 from sim.control.self_healing.nomad import Restart

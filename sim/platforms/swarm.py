@@ -16,7 +16,7 @@ from sim.control.health_checks.swarm import SwarmHealthchecks
 from sim.control.load_balancing.kube_proxy import ServiceBalancing
 from sim.control.resource_limits.profiles import Limits
 from sim.control.rollback.commands import ServiceRollback
-from sim.control.rolling_updates.swarm import SwarmUpdate
+from sim.control.rolling_updates.updates import SwarmUpdate
 from sim.control.scheduling.swarm import SwarmScheduling
 from sim.control.secrets.managed_secrets import SwarmSecrets
 from sim.control.self_healing.tasks import SwarmReplacement

@@ -80,12 +80,12 @@ def test_the_page_has_every_mechanism_that_a_platform_of_ours_has() -> None:
 
 
 def test_the_page_has_every_mechanism_by_name() -> None:
+    from sim.control.core.choices import TEN
     from sim.control.mechanisms import mechanisms
-    from sim.platforms.platform import DECIDES
 
     missing = [
         record.__name__
-        for capability in DECIDES
+        for capability in TEN
         for record in mechanisms(capability).values()
         if vars(api).get(record.__name__) is not record
     ]

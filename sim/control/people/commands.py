@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from sim.control.core.choices import ASKED, Consoled
+from sim.control.core.choices import TEN, Consoled
 from sim.control.core.cluster import Cluster
 
 Verb = Literal[
@@ -129,7 +129,7 @@ ELSEWHERE: dict[Verb, str] = {
 def console_of(cluster: Cluster) -> str:
     """Of the first of the ten choices that says it; Compose's where containers share the ports of a
     server; "" for a platform of a user's own."""
-    for capability in ASKED:
+    for capability in TEN:
         choice = getattr(cluster.choices, capability)
         if isinstance(choice, Consoled):
             return choice.console

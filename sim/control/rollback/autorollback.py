@@ -21,6 +21,7 @@ from sim.control.core.cluster import Cluster
 from sim.control.core.records import STATEFUL
 from sim.control.rollback.commands import PreviousVersion
 from sim.control.rolling_updates.analysis import Analysis, AnalysisRun
+from sim.control.rolling_updates.updates import rolled_back
 from sim.schema.scenario import Version
 
 ROLLBACK_TIMEOUT = Fact(
@@ -149,6 +150,4 @@ class RolloutWatch:
         """Write the last good version back; the rollout itself is an ordinary one."""
         old, cluster = self.good[self.service], self.cluster
         text = f"{self.service} {self.version.name}: {why}; rolled back to {old.name} by itself"
-        cluster.say("rollback", self.service, text)
-        cluster.acted()
-        cluster.set_version(self.service, old)
+        rolled_back(cluster, self.service, old, text)
