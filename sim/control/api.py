@@ -91,10 +91,10 @@ from sim.control.secrets.managed_secrets import SwarmSecrets as SwarmSecrets
 from sim.control.secrets.nomad_templates import NomadVariables as NomadVariables
 from sim.control.secrets.passwords import SecretEnv as SecretEnv
 from sim.control.secrets.passwords import SecretVolumes as SecretVolumes
-from sim.control.self_healing.docker import DockerRestarts as DockerRestarts
-from sim.control.self_healing.kubelet import KubeletRestarts as KubeletRestarts
 from sim.control.self_healing.nomad import Restart as Restart
 from sim.control.self_healing.restarts import Backoff as Backoff
+from sim.control.self_healing.restarts import DockerRestarts as DockerRestarts
+from sim.control.self_healing.restarts import KubeletRestarts as KubeletRestarts
 from sim.control.self_healing.restarts import start_again as start_again
 from sim.control.self_healing.tasks import SwarmReplacement as SwarmReplacement
 from sim.control.self_healing.tasks import TaskReplacement as TaskReplacement

@@ -57,7 +57,7 @@ control.recorder            control.core.recorder
 control.records             control.core.records
 control.recreate            control.rolling_updates.compose
 control.replicas            control.scheduling.replicas
-control.restarts            control.self_healing.docker control.self_healing.kubelet
+control.restarts            control.self_healing.restarts
 control.rollouts            control.rolling_updates.deployment control.rollback.commands
 control.runbooks            control.people.runbooks
 control.scheduler           control.scheduling.scheduler

@@ -16,7 +16,7 @@ from sim.control.rolling_updates.deployment import RollingUpdate
 from sim.control.scheduling.node_lifecycle import NodeLifecycle, NodeRepair
 from sim.control.scheduling.scheduler import Scheduling
 from sim.control.secrets.passwords import SecretEnv
-from sim.control.self_healing.kubelet import KubeletRestarts
+from sim.control.self_healing.restarts import KubeletRestarts
 from sim.control.service_discovery.endpoints import Endpoints
 from sim.platforms.platform import Platform
 

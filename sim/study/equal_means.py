@@ -18,7 +18,7 @@ from sim.control.health_checks.consul import ServiceChecks
 from sim.control.health_checks.docker import DockerHealthchecks
 from sim.control.health_checks.probes import HealthChecks
 from sim.control.health_checks.swarm import SwarmHealthchecks
-from sim.control.self_healing.docker import DockerRestarts
+from sim.control.self_healing.restarts import DockerRestarts
 from sim.schema.stack import Healthcheck, Probes, ProbeSpec, Service, Stack
 from sim.schema.text.paths import child, with_child
 from sim.simulation.case import Case

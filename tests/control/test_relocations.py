@@ -37,7 +37,7 @@ def test_each_old_name_is_gone_and_leads_to_the_new_ones(old: str) -> None:
     ("line", "words"),
     [
         ("from sim.control.balancer import HAProxy", "sim.control.load_balancing.haproxy"),
-        ("from sim.control import restarts", "sim.control.self_healing.docker"),
+        ("from sim.control import restarts", "sim.control.self_healing.restarts"),
         ("import sim.spec.stack", "sim.schema.stack"),
         ("from sim.spec import stack", "sim.schema.stack"),
         ("from sim.study import compare", "sim.study.compare is now sim.study.comparison"),

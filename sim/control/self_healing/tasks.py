@@ -15,7 +15,7 @@ from sim.control.core.choices import DOCKER_STOP, Maintaining
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster, Container
 from sim.control.scheduling.swarm import RESTART_DELAY
-from sim.control.self_healing.docker import DockerRestarts, Restarts
+from sim.control.self_healing.restarts import DockerRestarts, Restarts
 
 
 def rented(cluster: Cluster, c: Container) -> bool:
