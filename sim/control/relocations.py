@@ -16,7 +16,7 @@ API = "sim.control.api"
 # old name, then the new ones, all below `sim.`
 TABLE = """
 control.analysis            control.rolling_updates.analysis
-control.autoheal            control.health_checks.autoheal
+control.autoheal            control.health_checks.docker
 control.autorollback        control.rollback.autorollback
 control.autoscalers         control.autoscaling.hpa_loop
 control.balancer            control.load_balancing.haproxy control.service_discovery.addresses
@@ -62,8 +62,8 @@ control.rollouts            control.rolling_updates.deployment control.rollback.
 control.runbooks            control.people.runbooks
 control.scheduler           control.scheduling.scheduler
 control.servers             control.autoscaling.cluster_autoscaler
-control.servicechecks       control.health_checks.consul
-control.targets             control.health_checks.target_group
+control.servicechecks       control.health_checks.checks
+control.targets             control.health_checks.checks
 control.targettracking      control.autoscaling.target_tracking
 control.tasks               control.self_healing.tasks control.scheduling.heartbeats
 control.world               control.core.world

@@ -14,7 +14,7 @@ throttling between requests, regions.
 from __future__ import annotations
 
 from sim.control.autoscaling.cloud_run import OnDemand
-from sim.control.health_checks.cloud_run import StartupProbe
+from sim.control.health_checks.checks import StartupProbe
 from sim.control.load_balancing.cloud_run import CONCURRENCY, FrontEnd
 from sim.control.resource_limits.profiles import Limits
 from sim.control.rollback.commands import TrafficSplit

@@ -7,7 +7,7 @@ empty: more servers, autoscaling, rolling updates, a rollback without building. 
 process on the one server; here it never fails by itself, and costs nothing.
 """
 
-from sim.control.health_checks.autoheal import Autoheal
+from sim.control.health_checks.docker import Autoheal
 from sim.control.load_balancing.haproxy import HAProxy
 from sim.control.resource_limits.profiles import Limits
 from sim.control.self_healing.restarts import DockerRestarts

@@ -12,7 +12,7 @@ of tasks that never reach RUNNING.
 from __future__ import annotations
 
 from sim.control.autoscaling.target_tracking import TargetTracking
-from sim.control.health_checks.target_group import TargetHealth
+from sim.control.health_checks.checks import TargetHealth
 from sim.control.load_balancing.kube_proxy import ServiceBalancing
 from sim.control.resource_limits.profiles import Limits
 from sim.control.rollback.commands import PreviousTaskDefinition

@@ -12,7 +12,7 @@ first served.
 
 from __future__ import annotations
 
-from sim.control.health_checks.swarm import SwarmHealthchecks
+from sim.control.health_checks.docker import SwarmHealthchecks
 from sim.control.load_balancing.kube_proxy import ServiceBalancing
 from sim.control.resource_limits.profiles import Limits
 from sim.control.rollback.commands import ServiceRollback

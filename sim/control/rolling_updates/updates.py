@@ -18,9 +18,9 @@ from typing import ClassVar, Literal
 from sim.constants.facts import Fact, constant
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster, Container
-from sim.control.health_checks.swarm import SERVICE, STOP_GRACE
-from sim.control.health_checks.target_group import SERVICE as ECS_SERVICE
-from sim.control.health_checks.target_group import STOP_TIMEOUT
+from sim.control.health_checks.checks import SERVICE as ECS_SERVICE
+from sim.control.health_checks.checks import STOP_TIMEOUT
+from sim.control.health_checks.docker import SERVICE, STOP_GRACE
 from sim.control.rolling_updates.deployment import resize
 from sim.control.scheduling.cloud_run import STOP
 from sim.control.scheduling.nomad import KILL_TIMEOUT

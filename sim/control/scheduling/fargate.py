@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from sim.constants.facts import Fact, constant
-from sim.control.health_checks.target_group import STOP_TIMEOUT
+from sim.control.health_checks.checks import STOP_TIMEOUT
 from sim.control.scheduling.kubelet import Kubelet, TaskAgent
 from sim.control.scheduling.microvms import GIB, MicroVMs, Price
 from sim.control.scheduling.placement import Resources

@@ -15,7 +15,7 @@ from typing import ClassVar, NamedTuple
 from sim.constants.facts import Fact, constant
 from sim.control.core.clock import Loop
 from sim.control.core.cluster import Cluster, Server
-from sim.control.health_checks.swarm import SERVICE, STOP_GRACE
+from sim.control.health_checks.docker import SERVICE, STOP_GRACE
 from sim.control.scheduling.heartbeats import Heartbeats
 from sim.control.scheduling.kubelet import Kubelet, TaskAgent
 from sim.control.scheduling.placement import Load, Resources, choose_apart, fits, load_of
