@@ -24,7 +24,7 @@ control.bluegreen           control.rolling_updates.blue_green
 control.canary              control.rolling_updates.canary
 control.clock               control.core.clock
 control.cluster             control.core.cluster
-control.deadlines           control.core.deadlines
+control.deadlines           control.health_checks.probes
 control.disruption          control.scheduling.disruption
 control.dns                 control.service_discovery.dns
 control.drain               control.faults.maintenance
