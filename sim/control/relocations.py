@@ -28,12 +28,12 @@ control.deadlines           control.health_checks.probes
 control.disruption          control.scheduling.disruption
 control.dns                 control.service_discovery.dns
 control.drain               control.faults.maintenance
-control.endpoints           control.service_discovery.endpoints control.load_balancing.kube_proxy
+control.endpoints           control.service_discovery.endpoints control.load_balancing.proxies
 control.faults              control.faults.faults
 control.healthchecks        control.health_checks.docker
 control.hpa                 control.autoscaling.hpa
 control.human               control.people.human
-control.ingress             control.load_balancing.ingress
+control.ingress             control.load_balancing.proxies
 control.keda                control.autoscaling.keda
 control.kubelet             control.scheduling.kubelet
 control.lifecycle           control.core.cluster
@@ -52,7 +52,7 @@ control.pressure            control.resource_limits.pressure
 control.probes              control.health_checks.probes
 control.profiles            control.resource_limits.profiles
 control.progressive         control.rolling_updates.releases
-control.qos                 control.resource_limits.qos control.core.oom
+control.qos                 control.resource_limits.pressure control.core.oom
 control.recorder            control.core.recorder
 control.records             control.core.records
 control.recreate            control.rolling_updates.compose

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from sim.control.autoscaling.hpa_loop import Autoscaling
 from sim.control.health_checks.probes import HealthChecks
-from sim.control.load_balancing.kube_proxy import ServiceBalancing
+from sim.control.load_balancing.proxies import ServiceBalancing
 from sim.control.resource_limits.pressure import KubeletLimits
 from sim.control.rollback.commands import RolloutUndo
 from sim.control.rolling_updates.deployment import RollingUpdate

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from sim.control.autoscaling.nomad_autoscaler import NomadAutoscaler
 from sim.control.health_checks.checks import ServiceChecks
-from sim.control.load_balancing.traefik import Traefik
+from sim.control.load_balancing.proxies import Traefik
 from sim.control.resource_limits.profiles import Limits
 from sim.control.rollback.commands import JobRevert
 from sim.control.rolling_updates.updates import Update

@@ -13,7 +13,7 @@ first served.
 from __future__ import annotations
 
 from sim.control.health_checks.docker import SwarmHealthchecks
-from sim.control.load_balancing.kube_proxy import ServiceBalancing
+from sim.control.load_balancing.proxies import ServiceBalancing
 from sim.control.resource_limits.profiles import Limits
 from sim.control.rollback.commands import ServiceRollback
 from sim.control.rolling_updates.updates import SwarmUpdate

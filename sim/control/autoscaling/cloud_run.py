@@ -15,7 +15,7 @@ from typing import ClassVar, NamedTuple
 from sim.constants.facts import Fact, constant
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster
-from sim.control.load_balancing.cloud_run import CONCURRENCY, SCALING
+from sim.control.load_balancing.proxies import CONCURRENCY, SCALING
 
 MAXIMUM = "cloud.google.com/run/docs/configuring/max-instances-limits"
 CPU_TARGET = Fact("cloud_run.cpu_target", 0.6, "", "of an instance's CPU", SCALING)
