@@ -249,12 +249,10 @@ INSTANCE = Fact("cloud_run.instance_start", 1.0, "s", "before the container's ow
 INSTANCE_CV = Fact("cloud_run.instance_start_cv", 0.5, "", "deviation / mean of it", "chosen")
 RUN_CORE_PRICE = Fact("cloud_run.core_price", 0.0864, "USD/h", "a virtual core", RUN_PRICES)
 RUN_GIB_PRICE = Fact("cloud_run.gib_price", 0.009, "USD/h", "a GiB of memory", RUN_PRICES)
-RUN_SIZES = (
-    tuple(  # cores and GiB. Source: cloud.google.com/run/docs/configuring/services/cpu, memory
-        Resources(cores, memory * GIB // 2)
-        for cores, most in ((1.0, 8), (2.0, 16), (4.0, 32))
-        for memory in range(1, most + 1)
-    )
+RUN_SIZES = tuple(  # Source: cloud.google.com/run/docs/configuring/services/cpu, memory
+    Resources(cores, memory * GIB // 2)
+    for cores, most in ((1.0, 8), (2.0, 16), (4.0, 32))
+    for memory in range(1, most + 1)
 )
 
 

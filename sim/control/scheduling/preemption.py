@@ -75,14 +75,14 @@ def sacrifice(
     Source: default_preemption.go SelectVictimsOnNode."""
     room = load
     for guest in guests:
-        room = _moved(room, guest, -1)
+        room = room.with_more(guest.requested, -1)
     if not guests or not fits(room, wanted):
         return None
     ordered = sorted(guests, key=importance)
     ranked = list(zip(over_budget(ordered, allowed), ordered, strict=True))
     victims, violations = [], 0
     for breaks, guest in sorted(ranked, key=lambda pair: not pair[0]):  # stable
-        back = _moved(room, guest, 1)
+        back = room.with_more(guest.requested)
         if fits(back, wanted):
             room = back
         else:
@@ -90,13 +90,6 @@ def sacrifice(
             violations += breaks
     chosen = tuple(sorted(victims, key=importance))
     return Sacrifice(load.id, chosen, violations) if chosen else None
-
-
-def _moved(load: Load, guest: Guest, sign: int) -> Load:
-    cores = load.requested.cores + sign * guest.requested.cores
-    return load._replace(
-        requested=Resources(cores, load.requested.memory + sign * guest.requested.memory)
-    )
 
 
 def cheapest(options: Sequence[Sacrifice]) -> Sacrifice | None:

@@ -156,8 +156,7 @@ def with_promises(cluster: Cluster, server: Server, service: str, waiting: Pendi
         if p.nominated is server and p is not waiting
     ]
     kept = yields_to(cluster.service(service).priority, promised)
-    total = Resources(load.requested.cores + kept.cores, load.requested.memory + kept.memory)
-    return load._replace(requested=total)
+    return load.with_more(kept)
 
 
 class PriorityQueue:
