@@ -10,11 +10,12 @@ stops everything, reboots, and starts it again. Afterwards nothing moves back by
 
 from __future__ import annotations
 
-from sim.control.core.choices import Emptying, Maintaining, Tainting
+from sim.control.core.choices import Emptying, Tainting
 from sim.control.core.clock import Loop, Rank, Task
 from sim.control.core.cluster import Cluster, Server
 from sim.control.people import runbooks
 from sim.control.people.human import Human
+from sim.control.people.symptoms import maintained
 from sim.control.rolling_updates import compose
 from sim.control.scheduling.disruption import Evictions, budget_of, evictable
 from sim.schema.scenario import Drain, OutOfService
@@ -24,10 +25,7 @@ from sim.schema.stack_checks import resolve
 def targets(cluster: Cluster, ask: Drain) -> list[Server]:
     """Which servers: the named one, the one that hosts a service, or all that there are now; of
     those that nobody else maintains."""
-    scheduling, ours = cluster.choices.scheduling, cluster.servers
-    if isinstance(scheduling, Maintaining):
-        ours = scheduling.maintained(cluster)
-    up = [s for s in ours if s.alive and s.released_s is None]
+    up = maintained(cluster)
     if ask.server is not None:
         return [s for s in up if s.id == ask.server]
     if ask.hosting is None:

@@ -11,17 +11,12 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from sim.constants.facts import constant
-from sim.control.core.choices import DOCKER_STOP, Maintaining
+from sim.control.core.choices import DOCKER_STOP
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster, Container
+from sim.control.scheduling.kubelet import rented
 from sim.control.scheduling.swarm import RESTART_DELAY
 from sim.control.self_healing.restarts import DockerRestarts, Restarts
-
-
-def rented(cluster: Cluster, c: Container) -> bool:
-    """Is it on a server that somebody here maintains, though tasks have machines of their own?"""
-    scheduling = cluster.choices.scheduling
-    return isinstance(scheduling, Maintaining) and c.server in scheduling.maintained(cluster)
 
 
 @dataclass(frozen=True)
