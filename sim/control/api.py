@@ -84,11 +84,11 @@ from sim.control.scheduling.replicas import ReplicaSet as ReplicaSet
 from sim.control.scheduling.replicas import keep as keep
 from sim.control.scheduling.scheduler import Scheduling as Scheduling
 from sim.control.scheduling.swarm import SwarmScheduling as SwarmScheduling
+from sim.control.secrets.managed_secrets import NomadVariables as NomadVariables
 from sim.control.secrets.managed_secrets import SecretManager as SecretManager
 from sim.control.secrets.managed_secrets import SecretManagerVolumes as SecretManagerVolumes
 from sim.control.secrets.managed_secrets import SecretsManager as SecretsManager
 from sim.control.secrets.managed_secrets import SwarmSecrets as SwarmSecrets
-from sim.control.secrets.nomad_templates import NomadVariables as NomadVariables
 from sim.control.secrets.passwords import SecretEnv as SecretEnv
 from sim.control.secrets.passwords import SecretVolumes as SecretVolumes
 from sim.control.self_healing.nomad import Restart as Restart

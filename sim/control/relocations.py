@@ -41,7 +41,7 @@ control.managed_secrets     control.secrets.managed_secrets
 control.microvms            control.scheduling.microvms
 control.nodes               control.scheduling.node_lifecycle
 control.nomad_autoscaler    control.autoscaling.nomad_autoscaler
-control.nomad_templates     control.secrets.nomad_templates
+control.nomad_templates     control.secrets.managed_secrets
 control.notices             control.core.cluster
 control.operator            control.people.on_call
 control.outliers            control.load_balancing.mesh

@@ -20,7 +20,7 @@ from sim.control.resource_limits.profiles import Limits
 from sim.control.rollback.commands import JobRevert
 from sim.control.rolling_updates.updates import Update
 from sim.control.scheduling.nomad import NomadScheduling
-from sim.control.secrets.nomad_templates import NomadVariables
+from sim.control.secrets.managed_secrets import NomadVariables
 from sim.control.self_healing.nomad import Restart
 from sim.control.service_discovery.endpoints import Catalogue
 from sim.platforms.platform import Platform
