@@ -17,7 +17,7 @@ API = "sim.control.api"
 TABLE = """
 control.analysis            control.rolling_updates.analysis
 control.autoheal            control.health_checks.docker
-control.autorollback        control.rollback.autorollback
+control.autorollback        control.rollback.undo
 control.autoscalers         control.autoscaling.hpa_loop
 control.balancer            control.load_balancing.haproxy control.service_discovery.addresses
 control.bluegreen           control.rolling_updates.blue_green
@@ -58,7 +58,7 @@ control.records             control.core.records
 control.recreate            control.rolling_updates.compose
 control.replicas            control.scheduling.replicas
 control.restarts            control.self_healing.restarts
-control.rollouts            control.rolling_updates.deployment control.rollback.commands
+control.rollouts            control.rolling_updates.deployment control.rollback.undo
 control.runbooks            control.people.runbooks
 control.scheduler           control.scheduling.scheduler
 control.servers             control.autoscaling.cluster_autoscaler

@@ -17,7 +17,7 @@ from sim.control.autoscaling.cloud_run import OnDemand
 from sim.control.health_checks.checks import StartupProbe
 from sim.control.load_balancing.proxies import CONCURRENCY, FrontEnd
 from sim.control.resource_limits.profiles import Limits
-from sim.control.rollback.commands import TrafficSplit
+from sim.control.rollback.undo import TrafficSplit
 from sim.control.rolling_updates.updates import Revisions
 from sim.control.scheduling.microvms import Instances
 from sim.control.secrets.managed_secrets import SecretManager

@@ -15,7 +15,7 @@ from sim.control.autoscaling.target_tracking import TargetTracking
 from sim.control.health_checks.checks import TargetHealth
 from sim.control.load_balancing.proxies import ServiceBalancing
 from sim.control.resource_limits.profiles import Limits
-from sim.control.rollback.commands import PreviousTaskDefinition
+from sim.control.rollback.undo import PreviousTaskDefinition
 from sim.control.rolling_updates.updates import EcsDeployment
 from sim.control.scheduling.microvms import Fargate
 from sim.control.secrets.managed_secrets import SecretsManager

@@ -11,7 +11,7 @@ from sim.control.autoscaling.hpa_loop import Autoscaling
 from sim.control.health_checks.probes import HealthChecks
 from sim.control.load_balancing.proxies import ServiceBalancing
 from sim.control.resource_limits.pressure import KubeletLimits
-from sim.control.rollback.commands import RolloutUndo
+from sim.control.rollback.undo import RolloutUndo
 from sim.control.rolling_updates.deployment import RollingUpdate
 from sim.control.scheduling.node_lifecycle import NodeLifecycle, NodeRepair
 from sim.control.scheduling.scheduler import Scheduling

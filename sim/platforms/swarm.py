@@ -15,7 +15,7 @@ from __future__ import annotations
 from sim.control.health_checks.docker import SwarmHealthchecks
 from sim.control.load_balancing.proxies import ServiceBalancing
 from sim.control.resource_limits.profiles import Limits
-from sim.control.rollback.commands import ServiceRollback
+from sim.control.rollback.undo import ServiceRollback
 from sim.control.rolling_updates.updates import SwarmUpdate
 from sim.control.scheduling.swarm import SwarmScheduling
 from sim.control.secrets.managed_secrets import SwarmSecrets

@@ -14,8 +14,7 @@ from typing import Any
 from sim.control.core.choices import DOCKER_STOP, Maintaining, Shimmed, stop_command
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster, Container, Server
-from sim.control.faults import changes, commands, control_plane, network, stores
-from sim.control.faults import maintenance as drain
+from sim.control.faults import changes, control_plane, maintenance, network, stores
 from sim.control.people import runbooks
 from sim.control.people.human import Human
 from sim.control.people.on_call import deploy
@@ -98,8 +97,8 @@ class Faults:
             "lock_out": lock_out,
             "leak": leak,
             "daemon_restart": daemon_restart,
-            "drain": lambda _, ask: drain.maintain(human, ask),
-            "out_of_service": lambda _, ask: drain.write_off(human, ask),
+            "drain": lambda _, ask: maintenance.maintain(human, ask),
+            "out_of_service": lambda _, ask: maintenance.write_off(human, ask),
             "deploy": self.deploy,
             "scale": scale,
             "resize": resize,
@@ -118,7 +117,7 @@ class Faults:
             "disk_full": stores.disk_full,
             "data_deleted": stores.data_deleted,
             "certificate_expired": stores.certificate_expired,
-            "start": lambda *_: commands.start(human),
+            "start": lambda *_: maintenance.start(human),
             "restart": self.restart,
             "rollback": self.rollback,
             "failures": failures,
@@ -164,7 +163,7 @@ class Faults:
         yield from deploy(self.human, ask, service)
 
     def restart(self, cluster: Cluster, ask: RestartByHand) -> Loop:
-        yield from commands.restart(self.human, ask, resolve(cluster.stack, ask.service))
+        yield from maintenance.restart(self.human, ask, resolve(cluster.stack, ask.service))
 
     def rollback(self, cluster: Cluster, ask: RollbackByHand) -> Loop:
         service = resolve(cluster.stack, ask.service)
@@ -313,7 +312,7 @@ def server_crash(cluster: Cluster, spec: ServerCrash) -> Loop:
     cluster.server_down(server, gone=not spec.returns)
     if not spec.returns:
         return
-    yield from drain.reboot(cluster, server)
+    yield from maintenance.reboot(cluster, server)
 
 
 def hang(cluster: Cluster, spec: Hang) -> Loop:

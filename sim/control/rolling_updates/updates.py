@@ -25,7 +25,7 @@ from sim.control.rolling_updates.deployment import resize
 from sim.control.scheduling.microvms import STOP
 from sim.control.scheduling.nomad import KILL_TIMEOUT
 from sim.control.scheduling.replicas import Phase, ReplicaSet
-from sim.control.self_healing.nomad import STRUCTS
+from sim.control.self_healing.tasks import STRUCTS
 from sim.schema.scenario import Version
 
 UPDATER = "moby/swarmkit manager/orchestrator/update/updater.go @3e72cb64"

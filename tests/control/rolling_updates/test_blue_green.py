@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from sim.control.rollback.commands import RolloutUndo
+from sim.control.rollback.undo import RolloutUndo
 from sim.control.rolling_updates.analysis import Analysis
 from sim.control.rolling_updates.blue_green import SCALE_DOWN_DELAY, BlueGreen, double_set
 from sim.dataplane.tables import ContainerGauge
