@@ -12,11 +12,11 @@ from __future__ import annotations
 
 from sim.constants.facts import Fact as Fact
 from sim.constants.facts import constant as constant
-from sim.control.autoscaling.cloud_run import OnDemand as OnDemand
 from sim.control.autoscaling.cluster_autoscaler import ServerAutoscaler as ServerAutoscaler
 from sim.control.autoscaling.hpa_loop import Autoscaling as Autoscaling
 from sim.control.autoscaling.keda import Keda as Keda
-from sim.control.autoscaling.nomad_autoscaler import NomadAutoscaler as NomadAutoscaler
+from sim.control.autoscaling.target_tracking import NomadAutoscaler as NomadAutoscaler
+from sim.control.autoscaling.target_tracking import OnDemand as OnDemand
 from sim.control.autoscaling.target_tracking import TargetTracking as TargetTracking
 from sim.control.core.clock import Clock as Clock
 from sim.control.core.clock import Loop as Loop

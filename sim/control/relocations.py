@@ -40,14 +40,14 @@ control.lifecycle           control.core.cluster
 control.managed_secrets     control.secrets.managed_secrets
 control.microvms            control.scheduling.microvms
 control.nodes               control.scheduling.node_lifecycle
-control.nomad_autoscaler    control.autoscaling.nomad_autoscaler
+control.nomad_autoscaler    control.autoscaling.target_tracking
 control.nomad_templates     control.secrets.managed_secrets
 control.notices             control.core.cluster
 control.operator            control.people.on_call
 control.outliers            control.load_balancing.mesh
 control.passwords           control.secrets.passwords control.secrets.rotation
 control.placement           control.scheduling.placement
-control.preemption          control.scheduling.preemption
+control.preemption          control.scheduling.scheduler
 control.pressure            control.resource_limits.pressure
 control.probes              control.health_checks.probes
 control.profiles            control.resource_limits.profiles

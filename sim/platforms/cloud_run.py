@@ -13,7 +13,7 @@ throttling between requests, regions.
 
 from __future__ import annotations
 
-from sim.control.autoscaling.cloud_run import OnDemand
+from sim.control.autoscaling.target_tracking import OnDemand
 from sim.control.health_checks.checks import StartupProbe
 from sim.control.load_balancing.proxies import CONCURRENCY, FrontEnd
 from sim.control.resource_limits.profiles import Limits

@@ -13,7 +13,7 @@ nomad/docs/job-scheduling/preemption; open source since 0.12): a stack's priorit
 
 from __future__ import annotations
 
-from sim.control.autoscaling.nomad_autoscaler import NomadAutoscaler
+from sim.control.autoscaling.target_tracking import NomadAutoscaler
 from sim.control.health_checks.checks import ServiceChecks
 from sim.control.load_balancing.proxies import Traefik
 from sim.control.resource_limits.profiles import Limits
