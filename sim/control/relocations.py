@@ -15,7 +15,7 @@ from types import ModuleType
 API = "sim.control.api"
 # old name, then the new ones, all below `sim.`
 TABLE = """
-control.analysis            control.rolling_updates.analysis
+control.analysis            control.rolling_updates.releases
 control.autoheal            control.health_checks.docker
 control.autorollback        control.rollback.undo
 control.autoscalers         control.autoscaling.hpa_loop
@@ -65,7 +65,7 @@ control.servers             control.autoscaling.cluster_autoscaler
 control.servicechecks       control.health_checks.checks
 control.targets             control.health_checks.checks
 control.targettracking      control.autoscaling.target_tracking
-control.tasks               control.self_healing.tasks control.scheduling.heartbeats
+control.tasks               control.self_healing.tasks control.scheduling.tasks
 control.world               control.core.world
 spec.facts                  constants.facts
 spec.fields                 schema.fields

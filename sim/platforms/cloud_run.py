@@ -25,8 +25,6 @@ from sim.control.self_healing.tasks import TaskReplacement
 from sim.control.service_discovery.endpoints import Routes
 from sim.platforms.platform import Platform
 
-# ---- the choices ----
-
 # what a team writes: instances of one core, and how many at most
 STACK = {
     "services.postgres.restart": "always",  # on a server of their own, by Docker

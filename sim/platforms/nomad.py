@@ -19,16 +19,12 @@ from sim.control.load_balancing.proxies import Traefik
 from sim.control.resource_limits.profiles import Limits
 from sim.control.rollback.undo import JobRevert
 from sim.control.rolling_updates.updates import Update
-from sim.control.scheduling.nomad import NomadScheduling
+from sim.control.scheduling.tasks import NomadScheduling
 from sim.control.secrets.managed_secrets import NomadVariables
 from sim.control.self_healing.tasks import Restart
 from sim.control.service_discovery.endpoints import Catalogue
 from sim.platforms.platform import Platform
 from sim.schema.layers import AtLeast
-
-# ---- self-healing ----
-
-# ---- updates ----
 
 # what a team writes into its job files
 STACK = {

@@ -10,7 +10,7 @@ import pytest
 
 import sim.control
 from sim.control.mechanisms import mechanisms, name_of
-from sim.control.rolling_updates.analysis import Analysis
+from sim.control.rolling_updates.releases import Analysis
 from sim.control.self_healing.restarts import DockerRestarts
 from sim.platforms import configure, configured, load, names, title
 from sim.platforms.platform import Platform

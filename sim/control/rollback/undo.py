@@ -19,7 +19,7 @@ from sim.control.core.choices import Choices
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster
 from sim.control.core.records import STATEFUL
-from sim.control.rolling_updates.analysis import Analysis, AnalysisRun
+from sim.control.rolling_updates.releases import Analysis, AnalysisRun
 from sim.control.rolling_updates.updates import rolled_back
 from sim.schema.scenario import Version
 

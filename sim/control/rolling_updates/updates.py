@@ -23,8 +23,8 @@ from sim.control.health_checks.checks import STOP_TIMEOUT
 from sim.control.health_checks.docker import SERVICE, STOP_GRACE
 from sim.control.rolling_updates.deployment import resize
 from sim.control.scheduling.microvms import STOP
-from sim.control.scheduling.nomad import KILL_TIMEOUT
 from sim.control.scheduling.replicas import Phase, ReplicaSet
+from sim.control.scheduling.tasks import KILL_TIMEOUT
 from sim.control.self_healing.tasks import STRUCTS
 from sim.schema.scenario import Version
 

@@ -26,7 +26,7 @@ from sim.constants.facts import Fact, constant
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Container
 from sim.control.people.human import Human
-from sim.control.scheduling.nomad import KILL_TIMEOUT
+from sim.control.scheduling.tasks import KILL_TIMEOUT
 from sim.control.secrets.passwords import Passwords, SecretEnv, Taken, clients, passwords_of
 from sim.schema.scenario import Version
 

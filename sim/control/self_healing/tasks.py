@@ -18,7 +18,7 @@ from sim.control.core.choices import DOCKER_STOP
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster, Container
 from sim.control.scheduling.kubelet import rented
-from sim.control.scheduling.swarm import RESTART_DELAY
+from sim.control.scheduling.tasks import RESTART_DELAY
 from sim.control.self_healing.restarts import DockerRestarts, Restarts, start_again
 
 
