@@ -210,12 +210,6 @@ def refresh() -> None:
             del _loaded[path]
 
 
-def forget() -> None:
-    """As if this process had been given no file by path and had read none."""
-    _given.clear()
-    _loaded.clear()
-
-
 def sources(names: Mapping[str, Path]) -> dict[str, Source]:
     """What a worker needs to have the same platforms as this process."""
     return {
