@@ -42,8 +42,7 @@ from sim.platforms.own.files import (
     refresh,
     written,
 )
-from sim.platforms.own.validation import wrong_choices
-from sim.platforms.platform import Platform
+from sim.platforms.platform import Platform, wrong_choices
 from sim.schema.characters import printable
 from sim.schema.fields import Complaints, InputError, refuse_all
 from sim.schema.layers import Layer

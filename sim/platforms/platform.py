@@ -7,14 +7,18 @@ one line: `replace(kubernetes, autoscaling=None)`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, is_dataclass
 from importlib import import_module
 from typing import Any
 
-from sim.control.core.choices import TEN, Choices
-from sim.schema.fields import Issue, refuse_all
+from sim.control.core.choices import TEN, Choices, needs
+from sim.control.mechanisms import mechanisms
+from sim.schema.fields import InputError, Issue, refuse_all
 from sim.schema.stack import Stack
-from sim.schema.text.validation import closest, one_of
+from sim.schema.text.document import Document, describe
+from sim.schema.text.paths import types_below
+from sim.schema.text.validation import Spot, closest, one_of, read_value
 
 
 def decides(capability: str) -> str:
@@ -64,3 +68,59 @@ def _not_ten(given: int, named: list[str]) -> list[Issue]:
     if given > len(TEN):
         issues.append(Issue("", 0, 0, "PLATFORM", f"{given} choices", "ten"))
     return issues
+
+
+# ---- what may stand in a choice: a frozen record of it, with sane values ----
+def wrong_choices(platform: Platform, where: str, file: str = "") -> list[Issue]:
+    """What is wrong with the ten, in their order; `where`: what messages call the platform."""
+    issues: list[Issue] = []
+    for name in TEN:
+        choice, path = getattr(platform, name), f"{where}.{name}"
+        wrong = _kind(choice, name)
+        if wrong:
+            issues.append(Issue(file, field=path, found=wrong[0], expected=wrong[1]))
+        elif choice is not None:
+            issues += _values(choice, path, file)
+    return issues
+
+
+def _kind(choice: Any, capability: str) -> tuple[str, str] | None:
+    """What was found, and what would do; None if this may stand here."""
+    if choice is None:
+        return None
+    suits = would_do(capability)
+    if isinstance(choice, type):
+        return f"the class {choice.__name__}", f"a record of it: {choice.__name__}()"
+    name = f"{type(choice).__name__}()"
+    if not is_dataclass(choice):
+        plain = isinstance(choice, bool | int | float | str | dict | list | tuple)
+        return (describe(choice) if plain else name), suits
+    if not getattr(type(choice), "__dataclass_params__").frozen:  # noqa: B009 - no stub has it
+        expected = "@dataclass(frozen=True): what it remembers would leak into the next run"
+        return f"{name}, which is not frozen", expected
+    fills = getattr(type(choice), "capability", capability)  # a platform's own may say nothing
+    if fills != capability:
+        return f"{name}, which is {fills}", suits
+    verbs = needs(capability)
+    missing = [verb for verb in verbs if not callable(getattr(choice, verb, None))]
+    expected = f"a record with {' and '.join(f'{verb}()' for verb in verbs)}, which others call"
+    return (f"{name} without {missing[0]}()", expected) if missing else None
+
+
+def would_do(capability: str) -> str:
+    """In words: what may stand in this choice."""
+    known = [f"{mechanism.__name__}()" for mechanism in mechanisms(capability).values()]
+    return f"None, one of {', '.join(known)}, or a record of yours for {capability}"
+
+
+def _values(record: Any, path: str, file: str) -> Iterator[Issue]:
+    """Values that no field of this kind can hold: `sim/schema/mechanism.py` says what they take."""
+    for name, annotation in types_below(type(record)).items():
+        value, place = getattr(record, name), f"{path}.{name}"
+        if is_dataclass(value) and not isinstance(value, type):
+            yield from _values(value, place, file)
+            continue
+        try:
+            read_value(annotation, value, Spot(Document(file), (place,)), from_text=False)
+        except InputError as error:
+            yield from error.issues

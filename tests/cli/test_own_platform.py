@@ -14,7 +14,7 @@ import pytest
 from sim.control.mechanisms import mechanisms
 from sim.platforms import load, names
 from sim.platforms.own import files as _outside
-from sim.platforms.own.validation import wrong_choices
+from sim.platforms.platform import wrong_choices
 from sim.schema.fields import InputError
 from sim.study.ask import Ask
 from sim.study.comparison import compare

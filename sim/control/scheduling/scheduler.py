@@ -22,28 +22,11 @@ from typing import ClassVar, NamedTuple
 from sim.constants.facts import Fact, constant
 from sim.control.core.clock import Loop
 from sim.control.core.cluster import Cluster, Pending, Server
+from sim.control.scheduling import placement
 from sim.control.scheduling.disruption import Evictions, budget_of
 from sim.control.scheduling.kubelet import Kubelet
 from sim.control.scheduling.node_lifecycle import NodeLifecycle
-from sim.control.scheduling.placement import (
-    BALANCE_WEIGHT,
-    FIT_WEIGHT,
-    HARD_SKEW,
-    MAX_SKEW,
-    SERVERS,
-    SMALLEST_CPU,
-    SMALLEST_MEMORY,
-    SPREAD_WEIGHT,
-    ZONE_SKEW,
-    Load,
-    Resources,
-    best,
-    choose_apart,
-    fits,
-    load_of,
-    requested,
-    within_skew,
-)
+from sim.control.scheduling.placement import Load, Resources, fits, requested
 from sim.control.scheduling.replicas import keep
 from sim.control.scheduling.surplus import deletion_order
 from sim.dataplane.arithmetic import added
@@ -179,17 +162,18 @@ class Scheduling:
     name: ClassVar[str] = "scheduling"
     console: ClassVar[str] = "kubectl"
 
-    default_servers: int = constant(SERVERS, above_zero=True)  # where the stack names no number
-    max_skew: int = constant(MAX_SKEW)
-    zone_max_skew: int = constant(ZONE_SKEW)
-    fit_weight: float = constant(FIT_WEIGHT)
-    balance_weight: float = constant(BALANCE_WEIGHT)
-    spread_weight: float = constant(SPREAD_WEIGHT)
-    default_cpu_request: float = constant(SMALLEST_CPU)
-    default_memory_request: int = constant(SMALLEST_MEMORY)
+    # where the stack names no number
+    default_servers: int = constant(placement.SERVERS, above_zero=True)
+    max_skew: int = constant(placement.MAX_SKEW)
+    zone_max_skew: int = constant(placement.ZONE_SKEW)
+    fit_weight: float = constant(placement.FIT_WEIGHT)
+    balance_weight: float = constant(placement.BALANCE_WEIGHT)
+    spread_weight: float = constant(placement.SPREAD_WEIGHT)
+    default_cpu_request: float = constant(placement.SMALLEST_CPU)
+    default_memory_request: int = constant(placement.SMALLEST_MEMORY)
     bin_pack: bool = False  # MostAllocated instead of LeastAllocated
     hard_spread: bool = False  # topologySpreadConstraints with DoNotSchedule for every service
-    hard_max_skew: int = constant(HARD_SKEW)
+    hard_max_skew: int = constant(placement.HARD_SKEW)
     preemption: bool = True  # the plugin DefaultPreemption; without it priorities only sort
     kubelet: Kubelet = field(default_factory=Kubelet)
     price_per_hour: float = constant(CONTROL_PLANE)
@@ -211,15 +195,15 @@ class Scheduling:
             if waiting is not None and waiting.nominated in able:
                 return waiting.nominated  # before any other
         by_zone = cluster.by_zone(service)
-        loads = [load_of(cluster, s, service, by_zone=by_zone) for s in able]
+        loads = [placement.load_of(cluster, s, service, by_zone=by_zone) for s in able]
         weights = (self.fit_weight, self.balance_weight, self.spread_weight)
         smallest = Resources(self.default_cpu_request, self.default_memory_request)
 
         def pick(some: list[Load]) -> int | None:
             skews = self.max_skew, weights, self.bin_pack, smallest, self.zone_max_skew
-            return best(some, wanted, *skews)
+            return placement.best(some, wanted, *skews)
 
-        return choose_apart(cluster, service, loads, attrgetter("id"), pick)
+        return placement.choose_apart(cluster, service, loads, attrgetter("id"), pick)
 
     def able(self, cluster: Cluster, service: str) -> list[Server]:
         """Servers that pass all filters but that for resources. A cloud disk is of one zone, and so
@@ -237,7 +221,7 @@ class Scheduling:
             if s.released_s is None
         }
         domains = list(same.values())
-        return [s for s in up if within_skew(same[s.id], domains, self.hard_max_skew)]
+        return [s for s in up if placement.within_skew(same[s.id], domains, self.hard_max_skew)]
 
     def run(self, cluster: Cluster) -> Loop:
         cluster.clock.loop(self.lifecycle.run(cluster))
@@ -246,7 +230,7 @@ class Scheduling:
 
 def with_promises(cluster: Cluster, server: Server, service: str, waiting: Pending | None) -> Load:
     """A server with all that is placed there, and what is kept there for others."""
-    load = load_of(cluster, server, service)
+    load = placement.load_of(cluster, server, service)
     promised = [
         (cluster.service(p.service).priority, requested(cluster, p.service))
         for p in cluster.pending

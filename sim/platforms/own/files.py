@@ -21,8 +21,7 @@ from types import ModuleType, TracebackType
 from typing import NamedTuple
 
 from sim.control.relocations import MovedError
-from sim.platforms.own.validation import wrong_choices
-from sim.platforms.platform import Platform
+from sim.platforms.platform import Platform, wrong_choices
 from sim.schema.characters import printable
 from sim.schema.fields import InputError, refuse_all, why_not
 from sim.schema.text.document import describe
