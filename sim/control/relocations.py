@@ -1,4 +1,4 @@
-"""Where modules of 0.1.0 stand now: who imports one by its old name is told the new one.
+"""Where modules of 0.1.0 and 0.2.0 stand now: who imports one by its old name is told the new one.
 
 A platform file of one's own imports from `sim.control.api`, which stays; this table is for files
 that were written before it. Installed by `sim/__init__.py`; the tests import each new name.
@@ -90,14 +90,37 @@ assumptions                 constants.catalogue study.comparison
 settable                    constants.catalogue
 in_force                    constants.catalogue
 """
+# of 0.2.0, below `sim.control.`: a room, a file of it, and those that are a part of that now
+JOINED = """
+autoscaling      target_tracking  cloud_run nomad_autoscaler
+faults           maintenance      commands
+health_checks    checks           cloud_run consul target_group
+health_checks    docker           autoheal swarm
+load_balancing   proxies          cloud_run ingress kube_proxy traefik
+resource_limits  pressure         qos
+rollback         undo             autorollback commands
+rolling_updates  releases         analysis
+rolling_updates  updates          batches cloud_run ecs nomad swarm
+scheduling       microvms         cloud_run fargate
+scheduling       scheduler        preemption
+scheduling       tasks            heartbeats nomad swarm
+secrets          managed_secrets  nomad_templates
+self_healing     restarts         docker kubelet
+self_healing     tasks            nomad
+"""
 MOVED = {
     f"sim.{old}": tuple(f"sim.{name}" for name in new)
     for old, *new in map(str.split, TABLE.strip().splitlines())
 }
+MOVED |= {
+    f"sim.control.{room}.{old}": (f"sim.control.{room}.{new}",)
+    for room, new, *olds in map(str.split, JOINED.strip().splitlines())
+    for old in olds
+}
 
 
 class MovedError(ModuleNotFoundError):
-    """An import of a name of 0.1.0: `old`, and `new` in words."""
+    """An import of an earlier name: `old`, and `new` in words."""
 
     def __init__(self, old: str, modules: Sequence[str]) -> None:
         self.old = old
