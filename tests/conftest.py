@@ -21,7 +21,8 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 def no_platforms_of_other_tests() -> Iterator[None]:
     """A platform given by path is known to its process until it ends; a test is a process here."""
     yield
-    files.forget()
+    files._given.clear()
+    files._loaded.clear()
 
 
 # --- `pytest -m quick`: rules, schema, constants, figures, reports, documents: under a minute -----

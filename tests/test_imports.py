@@ -139,7 +139,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 # the files of a room know each other in one order as well, from below
 CORE = (
     "records", "clock", "ticks", "choices", "world", "wires", "oom", "containers", "disks",
-    "cluster", "deadlines", "check", "recorder",
+    "cluster", "check", "recorder",
 )  # fmt: skip
 
 # what was measured, then how it is told: each knows only what stands before it

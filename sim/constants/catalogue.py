@@ -15,7 +15,7 @@ from typing import Any
 from sim import platforms
 from sim.constants.facts import LEAK_TICK, Fact, Held, Setting, fact_of, facts_of
 from sim.control.autoscaling.hpa_loop import Autoscaling
-from sim.control.core.choices import Fixed, Limiter, Ranking, Reads
+from sim.control.core.choices import TEN, Fixed, Limiter, Ranking, Reads
 from sim.control.load_balancing.haproxy import HAProxy
 from sim.control.mechanisms import mechanisms
 from sim.platforms.platform import Platform
@@ -163,7 +163,7 @@ def everywhere(names: Collection[str] | None = None) -> dict[str, list[Setting]]
 def _alternatives(names: Iterable[str]) -> Iterator[Setting]:
     """Mechanisms that some platform could have, on the first that takes them."""
     hosts = sorted(names, key=lambda name: name != "kubernetes")
-    for capability in (field.name for field in fields(Platform)):
+    for capability in TEN:
         for word, mechanism in mechanisms(capability).items():
             host = next((name for name in hosts if _takes(name, capability, word)), "")
             path = f"{host}.{capability}"

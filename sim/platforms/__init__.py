@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import ast
 import difflib
-import pkgutil
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import fields, replace
@@ -28,13 +27,22 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from sim.control.core.choices import Conflicting, Maintaining, Refusing
+from sim.control.core.choices import TEN, Conflicting, Maintaining, Refusing
 from sim.control.mechanisms import mechanisms, name_of
 from sim.platforms.own import blame
 from sim.platforms.own import files as own_files
-from sim.platforms.own.files import Source, not_a_platform, pin, refresh, written
-from sim.platforms.own.validation import wrong_choices
-from sim.platforms.platform import Platform
+from sim.platforms.own.files import (
+    Source,
+    built_in,
+    misnamed,
+    named,
+    not_a_platform,
+    outside,
+    pin,
+    refresh,
+    written,
+)
+from sim.platforms.platform import Platform, wrong_choices
 from sim.schema.characters import printable
 from sim.schema.fields import Complaints, InputError, refuse_all
 from sim.schema.layers import Layer
@@ -68,7 +76,7 @@ def add(
     for a name that a file has, or that is no lower-case word. What runs it stays in this process:
     others would not know it.
     """
-    taken = [*_files(), *outside()]
+    taken = [*built_in(), *outside()]
     if not isinstance(platform, Platform):
         expected = "a sim.Platform with ten choices"
         raise InputError(field=str(name), found=given(platform), expected=expected)
@@ -90,7 +98,7 @@ def is_added(name: str) -> bool:
 
 def names() -> list[str]:
     """Names of all platforms, in alphabetical order: a hardened form stands after the plain one."""
-    return sorted({*_files(), *outside(), *_ADDED})
+    return sorted({*built_in(), *outside(), *_ADDED})
 
 
 def unasked(*wanted: str) -> list[str]:
@@ -98,17 +106,7 @@ def unasked(*wanted: str) -> list[str]:
     those that are `wanted`, or that somebody has named in this process before. A file of the
     working folder that nobody has named is code that nobody wants to be run."""
     known = {*_ADDED, *own_files.touched(), *wanted}
-    return sorted({*_files(), *(name for name in (*outside(), *_ADDED) if name in known)})
-
-
-def misnamed() -> list[InputError]:
-    """What is wrong with the names of files in `platforms/` that for this reason are none."""
-    return own_files.misnamed(_files())
-
-
-def outside() -> dict[str, Path]:
-    """Name and file of each platform from outside this package."""
-    return own_files.files(_files())
+    return sorted({*built_in(), *(name for name in (*outside(), *_ADDED) if name in known)})
 
 
 def sources(names: Iterable[str]) -> dict[str, Source]:
@@ -125,17 +123,6 @@ def own_modules(names: Iterable[str]) -> list[ModuleType]:
     return [own_files.module(files[base]) for base in bases]
 
 
-def named(texts: Iterable[str]) -> tuple[str, ...]:
-    """The names of these platforms; a path to a file outside this package becomes its name, and is
-    known by it from now on. InputError for a file that is not there."""
-    return own_files.named(texts, _files())
-
-
-def _files() -> list[str]:
-    modules = (m for m in pkgutil.iter_modules(__path__) if not m.ispkg)
-    return sorted(m.name for m in modules if m.name != "platform")
-
-
 def load(name: str) -> Platform:
     """The ten choices of the platform of that name."""
     base, removed = taken_away(name)
@@ -145,14 +132,13 @@ def load(name: str) -> Platform:
 
 def capabilities(names: Iterable[str]) -> tuple[str, ...]:
     """The names as they are, if each is one of the ten; hyphens and spaces will do."""
-    ten = [f.name for f in fields(Platform)]
     wanted = tuple(
         dict.fromkeys(name.strip().replace("-", "_").replace(" ", "_") for name in names)
     )
     for name in wanted:
-        if name not in ten:
+        if name not in TEN:
             found = f"the unknown capability {name!r}"
-            raise option("ablate").unknown(name, ten, found)
+            raise option("ablate").unknown(name, TEN, found)
     return wanted
 
 

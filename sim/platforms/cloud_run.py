@@ -13,19 +13,17 @@ throttling between requests, regions.
 
 from __future__ import annotations
 
-from sim.control.autoscaling.cloud_run import OnDemand
-from sim.control.health_checks.cloud_run import StartupProbe
-from sim.control.load_balancing.cloud_run import CONCURRENCY, FrontEnd
+from sim.control.autoscaling.target_tracking import OnDemand
+from sim.control.health_checks.checks import StartupProbe
+from sim.control.load_balancing.proxies import CONCURRENCY, FrontEnd
 from sim.control.resource_limits.profiles import Limits
-from sim.control.rollback.commands import TrafficSplit
-from sim.control.rolling_updates.cloud_run import Revisions
-from sim.control.scheduling.cloud_run import Instances
+from sim.control.rollback.undo import TrafficSplit
+from sim.control.rolling_updates.updates import Revisions
+from sim.control.scheduling.microvms import Instances
 from sim.control.secrets.managed_secrets import SecretManager
 from sim.control.self_healing.tasks import TaskReplacement
 from sim.control.service_discovery.endpoints import Routes
 from sim.platforms.platform import Platform
-
-# ---- the choices ----
 
 # what a team writes: instances of one core, and how many at most
 STACK = {

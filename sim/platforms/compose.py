@@ -8,7 +8,7 @@ capabilities are there and do nothing. Sources: shared facts, orchestrators sect
 
 from sim.control.health_checks.docker import DockerHealthchecks
 from sim.control.resource_limits.profiles import Limits
-from sim.control.self_healing.docker import DockerRestarts
+from sim.control.self_healing.restarts import DockerRestarts
 from sim.platforms.platform import Platform
 
 PLATFORM = Platform(

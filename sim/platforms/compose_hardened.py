@@ -7,10 +7,10 @@ empty: more servers, autoscaling, rolling updates, a rollback without building. 
 process on the one server; here it never fails by itself, and costs nothing.
 """
 
-from sim.control.health_checks.autoheal import Autoheal
+from sim.control.health_checks.docker import Autoheal
 from sim.control.load_balancing.haproxy import HAProxy
 from sim.control.resource_limits.profiles import Limits
-from sim.control.self_healing.docker import DockerRestarts
+from sim.control.self_healing.restarts import DockerRestarts
 from sim.platforms.platform import Platform
 from sim.schema.layers import AtLeast, IfMissing
 

@@ -12,12 +12,12 @@ of tasks that never reach RUNNING.
 from __future__ import annotations
 
 from sim.control.autoscaling.target_tracking import TargetTracking
-from sim.control.health_checks.target_group import TargetHealth
-from sim.control.load_balancing.kube_proxy import ServiceBalancing
+from sim.control.health_checks.checks import TargetHealth
+from sim.control.load_balancing.proxies import ServiceBalancing
 from sim.control.resource_limits.profiles import Limits
-from sim.control.rollback.commands import PreviousTaskDefinition
-from sim.control.rolling_updates.ecs import EcsDeployment
-from sim.control.scheduling.fargate import Fargate
+from sim.control.rollback.undo import PreviousTaskDefinition
+from sim.control.rolling_updates.updates import EcsDeployment
+from sim.control.scheduling.microvms import Fargate
 from sim.control.secrets.managed_secrets import SecretsManager
 from sim.control.self_healing.tasks import TaskReplacement
 from sim.control.service_discovery.endpoints import Targets

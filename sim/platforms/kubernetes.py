@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from sim.control.autoscaling.hpa_loop import Autoscaling
 from sim.control.health_checks.probes import HealthChecks
-from sim.control.load_balancing.kube_proxy import ServiceBalancing
+from sim.control.load_balancing.proxies import ServiceBalancing
 from sim.control.resource_limits.pressure import KubeletLimits
-from sim.control.rollback.commands import RolloutUndo
+from sim.control.rollback.undo import RolloutUndo
 from sim.control.rolling_updates.deployment import RollingUpdate
 from sim.control.scheduling.node_lifecycle import NodeLifecycle, NodeRepair
 from sim.control.scheduling.scheduler import Scheduling
 from sim.control.secrets.passwords import SecretEnv
-from sim.control.self_healing.kubelet import KubeletRestarts
+from sim.control.self_healing.restarts import KubeletRestarts
 from sim.control.service_discovery.endpoints import Endpoints
 from sim.platforms.platform import Platform
 

@@ -13,22 +13,18 @@ nomad/docs/job-scheduling/preemption; open source since 0.12): a stack's priorit
 
 from __future__ import annotations
 
-from sim.control.autoscaling.nomad_autoscaler import NomadAutoscaler
-from sim.control.health_checks.consul import ServiceChecks
-from sim.control.load_balancing.traefik import Traefik
+from sim.control.autoscaling.target_tracking import NomadAutoscaler
+from sim.control.health_checks.checks import ServiceChecks
+from sim.control.load_balancing.proxies import Traefik
 from sim.control.resource_limits.profiles import Limits
-from sim.control.rollback.commands import JobRevert
-from sim.control.rolling_updates.nomad import Update
-from sim.control.scheduling.nomad import NomadScheduling
-from sim.control.secrets.nomad_templates import NomadVariables
-from sim.control.self_healing.nomad import Restart
+from sim.control.rollback.undo import JobRevert
+from sim.control.rolling_updates.updates import Update
+from sim.control.scheduling.tasks import NomadScheduling
+from sim.control.secrets.managed_secrets import NomadVariables
+from sim.control.self_healing.tasks import Restart
 from sim.control.service_discovery.endpoints import Catalogue
 from sim.platforms.platform import Platform
 from sim.schema.layers import AtLeast
-
-# ---- self-healing ----
-
-# ---- updates ----
 
 # what a team writes into its job files
 STACK = {

@@ -12,12 +12,12 @@ first served.
 
 from __future__ import annotations
 
-from sim.control.health_checks.swarm import SwarmHealthchecks
-from sim.control.load_balancing.kube_proxy import ServiceBalancing
+from sim.control.health_checks.docker import SwarmHealthchecks
+from sim.control.load_balancing.proxies import ServiceBalancing
 from sim.control.resource_limits.profiles import Limits
-from sim.control.rollback.commands import ServiceRollback
-from sim.control.rolling_updates.swarm import SwarmUpdate
-from sim.control.scheduling.swarm import SwarmScheduling
+from sim.control.rollback.undo import ServiceRollback
+from sim.control.rolling_updates.updates import SwarmUpdate
+from sim.control.scheduling.tasks import SwarmScheduling
 from sim.control.secrets.managed_secrets import SwarmSecrets
 from sim.control.self_healing.tasks import SwarmReplacement
 from sim.control.service_discovery.endpoints import Gossip

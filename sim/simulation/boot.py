@@ -6,7 +6,7 @@ import math
 from collections.abc import Generator
 from dataclasses import replace
 
-from sim.control.core.choices import ASKED, AtTheEdge, Choices, Gated, able
+from sim.control.core.choices import TEN, AtTheEdge, Choices, Gated, able
 from sim.control.core.clock import Clock, Loop, Rank
 from sim.control.core.cluster import Cluster, PortTakenError
 from sim.control.core.records import NonsenseError
@@ -179,7 +179,7 @@ def boot(cluster: Cluster, service: str) -> None:
 def start_controllers(cluster: Cluster, scenario: Scenario) -> Faults:
     """The platform's loops, the operator, and fate, to which events may be added later on."""
     platform = cluster.choices
-    for field in ASKED:
+    for field in TEN:
         choice = getattr(platform, field)
         if hasattr(choice, "run"):  # a Controller
             loop = choice.run(cluster)

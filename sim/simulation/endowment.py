@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sim.control.core.cluster import Cluster
-from sim.control.self_healing.docker import DockerRestarts
+from sim.control.self_healing.restarts import DockerRestarts
 from sim.dataplane.arithmetic import added
 from sim.results.run import Means
 from sim.schema.stack import Service, Stack

@@ -13,12 +13,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sim.control.core.choices import Maintaining
-from sim.control.health_checks.autoheal import Autoheal
-from sim.control.health_checks.consul import ServiceChecks
-from sim.control.health_checks.docker import DockerHealthchecks
+from sim.control.health_checks.checks import ServiceChecks
+from sim.control.health_checks.docker import Autoheal, DockerHealthchecks, SwarmHealthchecks
 from sim.control.health_checks.probes import HealthChecks
-from sim.control.health_checks.swarm import SwarmHealthchecks
-from sim.control.self_healing.docker import DockerRestarts
+from sim.control.self_healing.restarts import DockerRestarts
 from sim.schema.stack import Healthcheck, Probes, ProbeSpec, Service, Stack
 from sim.schema.text.paths import child, with_child
 from sim.simulation.case import Case

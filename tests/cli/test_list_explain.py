@@ -106,7 +106,7 @@ def test_explain_takes_a_capability_with_a_hyphen(sim):
 @pytest.mark.parametrize(
     ("name", "says"),
     [("canary", "--set PLATFORM.rolling_updates.pause_s: 120 s"), ("autoheal", "compose_hardened"),
-     ("rollout_undo", "sim/control/rollback/commands.py")],
+     ("rollout_undo", "sim/control/rollback/undo.py")],
 )  # fmt: skip
 def test_explain_a_mechanism(sim, name, says):
     said = sim("explain", name)

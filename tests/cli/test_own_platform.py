@@ -14,7 +14,7 @@ import pytest
 from sim.control.mechanisms import mechanisms
 from sim.platforms import load, names
 from sim.platforms.own import files as _outside
-from sim.platforms.own.validation import wrong_choices
+from sim.platforms.platform import wrong_choices
 from sim.schema.fields import InputError
 from sim.study.ask import Ask
 from sim.study.comparison import compare
@@ -442,7 +442,7 @@ def test_from_python_it_is_an_input_error_with_its_cause(sim):
 
 def test_a_defect_of_ours_stays_one(sim, monkeypatch):
     """Only a user's own file is bad input; what our platforms raise is for us to mend."""
-    from sim.control.self_healing.docker import DockerRestarts
+    from sim.control.self_healing.restarts import DockerRestarts
 
     monkeypatch.setattr(DockerRestarts, "exited", lambda *_: 1 / 0)
     put(GOOD)

@@ -10,8 +10,8 @@ import pytest
 
 import sim.control
 from sim.control.mechanisms import mechanisms, name_of
-from sim.control.rolling_updates.analysis import Analysis
-from sim.control.self_healing.docker import DockerRestarts
+from sim.control.rolling_updates.releases import Analysis
+from sim.control.self_healing.restarts import DockerRestarts
 from sim.platforms import configure, configured, load, names, title
 from sim.platforms.platform import Platform
 from sim.schema.fields import InputError

@@ -37,7 +37,7 @@ def test_each_old_name_is_gone_and_leads_to_the_new_ones(old: str) -> None:
     ("line", "words"),
     [
         ("from sim.control.balancer import HAProxy", "sim.control.load_balancing.haproxy"),
-        ("from sim.control import restarts", "sim.control.self_healing.docker"),
+        ("from sim.control import restarts", "sim.control.self_healing.restarts"),
         ("import sim.spec.stack", "sim.schema.stack"),
         ("from sim.spec import stack", "sim.schema.stack"),
         ("from sim.study import compare", "sim.study.compare is now sim.study.comparison"),
@@ -80,12 +80,12 @@ def test_the_page_has_every_mechanism_that_a_platform_of_ours_has() -> None:
 
 
 def test_the_page_has_every_mechanism_by_name() -> None:
+    from sim.control.core.choices import TEN
     from sim.control.mechanisms import mechanisms
-    from sim.platforms.platform import DECIDES
 
     missing = [
         record.__name__
-        for capability in DECIDES
+        for capability in TEN
         for record in mechanisms(capability).values()
         if vars(api).get(record.__name__) is not record
     ]

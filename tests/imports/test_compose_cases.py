@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sim.control.rolling_updates.swarm import SwarmUpdate
+from sim.control.rolling_updates.updates import SwarmUpdate
 from sim.imports.evidence import Corrections
 from sim.library.stacks import import_stack, load_stack
 from sim.schema.fields import InputError

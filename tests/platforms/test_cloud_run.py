@@ -2,7 +2,7 @@
 
 import pytest
 
-from sim.control.load_balancing.cloud_run import pending_s
+from sim.control.load_balancing.proxies import pending_s
 from sim.dataplane.codes import Outcome
 from sim.dataplane.tables import FIRST_CAUSE
 from sim.platforms import load

@@ -2,8 +2,7 @@
 
 import pytest
 
-from sim.control.scheduling.fargate import SIZES
-from sim.control.scheduling.microvms import GIB, Price, bucket, task_size
+from sim.control.scheduling.microvms import FARGATE_SIZES, GIB, Price, bucket, task_size
 from sim.control.scheduling.placement import Resources
 from sim.control.service_discovery.endpoints import Endpoint, chosen
 from sim.dataplane.codes import Outcome
@@ -81,7 +80,7 @@ def test_with_no_healthy_target_the_balancer_fails_open():
     ],
 )
 def test_task_sizes(wanted, expected):
-    size = task_size(Resources(wanted[0], int(wanted[1] * GIB)), SIZES)
+    size = task_size(Resources(wanted[0], int(wanted[1] * GIB)), FARGATE_SIZES)
     assert (size.cores, size.memory / GIB) == expected
 
 

@@ -21,7 +21,7 @@ from sim.control.health_checks import probes
 from sim.control.rolling_updates import deployment
 from sim.control.scheduling import kubelet, placement
 from sim.control.scheduling import node_lifecycle as nodes
-from sim.control.self_healing import kubelet as restarts
+from sim.control.self_healing import restarts
 from sim.control.service_discovery import endpoints
 from sim.dataplane.codes import REQUEST_CAUSES, Algorithm
 from sim.dataplane.tables import ARRIVED, FIRST_CAUSE, SUCCEEDED

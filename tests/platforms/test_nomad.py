@@ -4,9 +4,8 @@ import math
 
 import pytest
 
-from sim.control.scheduling.heartbeats import given_up_s
-from sim.control.scheduling.nomad import binpack_choice, binpack_score
 from sim.control.scheduling.placement import Load, Resources
+from sim.control.scheduling.tasks import binpack_choice, binpack_score, given_up_s
 from sim.platforms import load
 from sim.platforms.nomad import PLATFORM
 from tests.platforms.outage import FAULT_S, availability, documented, figures, replay, when

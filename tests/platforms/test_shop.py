@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from sim.control.load_balancing.ingress import IngressBalancing
-from sim.control.load_balancing.kube_proxy import ServiceBalancing
+from sim.control.load_balancing.proxies import IngressBalancing, ServiceBalancing
 from sim.dataplane.codes import Algorithm, JobLoss
 from sim.dataplane.profile import Routing
 from sim.dataplane.tables import ARRIVED, SUCCEEDED

@@ -5,9 +5,8 @@ from dataclasses import fields
 
 import pytest
 
-from sim.control.scheduling.heartbeats import given_up_s
 from sim.control.scheduling.placement import Load, Resources
-from sim.control.scheduling.swarm import SpreadNode, is_faulty, spread_choice
+from sim.control.scheduling.tasks import SpreadNode, given_up_s, is_faulty, spread_choice
 from sim.platforms import load
 from sim.platforms.swarm import PLATFORM
 from tests.platforms.outage import FAULT_S, availability, documented, figures, replay, when

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from dataclasses import fields
 from typing import get_args
 
 from sim.cli.explanation import text
 from sim.constants.catalogue import by_hand, constants, everywhere, of_any_stack, of_platform
 from sim.constants.facts import Setting
+from sim.control.core.choices import TEN
 from sim.control.mechanisms import mechanisms
 from sim.library.files import names_of
 from sim.library.scenarios import load_scenario
 from sim.library.stacks import list_stacks, text_of
 from sim.platforms import docstring, layers, load, named, names, not_a_platform, refresh, unasked
-from sim.platforms.platform import DECIDES, Platform
+from sim.platforms.platform import decides
 from sim.schema.fields import InputError, Record
 from sim.schema.scenario import Event
 from sim.schema.text.validation import closest
@@ -27,7 +27,6 @@ EVENTS = {
     for name, info in Event.model_fields.items()
     if name != "at"
 }
-TEN = tuple(field.name for field in fields(Platform))
 
 
 def about(subject: str) -> str:
@@ -110,7 +109,7 @@ def _users(mechanism: type) -> list[str]:
 def _about_capability(name: str) -> str:
     row = next(row for row in ROWS if row.capability == name)
     platforms = {platform: getattr(load(platform), name) for platform in unasked()}
-    return text.capability(row, DECIDES[name], mechanisms(name), platforms)
+    return text.capability(row, decides(name), mechanisms(name), platforms)
 
 
 def _constants(platform: str) -> dict[str, list[Setting]]:

@@ -84,9 +84,7 @@ def servers_needed(wanted: Sequence[Resources], capacity: Resources) -> int:
         i = next((b.id for b in bins if fits(b, replica)), len(bins))
         if i == len(bins):
             bins.append(empty)
-        taken = bins[i].requested
-        total = Resources(taken.cores + replica.cores, taken.memory + replica.memory)
-        bins[i] = bins[i]._replace(requested=total)
+        bins[i] = bins[i].with_more(replica)
     return len(bins)
 
 
@@ -113,9 +111,7 @@ def could_go(load: Load, guests: Sequence[Resources], others: Sequence[Load], be
         i = next((i for i, room in enumerate(rooms) if fits(room, guest)), None)
         if i is None:
             return False
-        taken = rooms[i].requested
-        total = Resources(taken.cores + guest.cores, taken.memory + guest.memory)
-        rooms[i] = rooms[i]._replace(requested=total)
+        rooms[i] = rooms[i].with_more(guest)
     return True
 
 
@@ -269,9 +265,8 @@ class NodeGroup:
         load = load_of(self.cluster, server, "")
         services = [self.cluster.service(c.service) for c in self.cluster.on(server)]
         spare = [requests(s) for s in services if not self.counts(s.priority)]
-        cores = load.requested.cores - added(r.cores for r in spare)
-        memory = load.requested.memory - sum(r.memory for r in spare)
-        return load._replace(requested=Resources(cores, memory))
+        total = Resources(added(r.cores for r in spare), sum(r.memory for r in spare))
+        return load.with_more(total, -1)
 
     def away(self, now: float) -> list[Server]:
         """Servers that were not Ready for long enough, and whose replicas have been evicted."""

@@ -8,9 +8,19 @@ not said: who wants to know asks `isinstance(choice, Emptying)`, and reads it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from inspect import isfunction
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeGuard, TypeVar, runtime_checkable
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Literal,
+    Protocol,
+    TypeGuard,
+    TypeVar,
+    get_args,
+    get_type_hints,
+    runtime_checkable,
+)
 
 if TYPE_CHECKING:  # the choices are asked with the cluster that holds them
     from sim.constants.facts import Fact
@@ -105,65 +115,30 @@ class Scheduler(Controller, Protocol):
         """Where one more replica goes, one of `cluster.servers`; None if it must wait."""
 
 
-class Choices(Protocol):
+@dataclass(frozen=True)
+class Choices:
     """The ten of one platform (platforms/platform.py); None: a person does it."""
 
-    @property
-    def self_healing(self) -> SelfHealer | None: ...
-    @property
-    def autoscaling(self) -> Autoscaler | None: ...
-    @property
-    def load_balancing(self) -> LoadBalancer | None: ...
-    @property
-    def service_discovery(self) -> Discoverer | None: ...
-    @property
-    def rolling_updates(self) -> Updater | None: ...
-    @property
-    def rollback(self) -> Reverter | None: ...
-    @property
-    def health_checks(self) -> HealthChecker | None: ...
-    @property
-    def resource_limits(self) -> Limiter | None: ...
-    @property
-    def secrets(self) -> SecretKeeper | None: ...
-    @property
-    def scheduling(self) -> Scheduler | None: ...
+    self_healing: SelfHealer | None
+    autoscaling: Autoscaler | None
+    load_balancing: LoadBalancer | None
+    service_discovery: Discoverer | None
+    rolling_updates: Updater | None
+    rollback: Reverter | None
+    health_checks: HealthChecker | None
+    resource_limits: Limiter | None
+    secrets: SecretKeeper | None
+    scheduling: Scheduler | None
 
 
-@dataclass(frozen=True)
-class OnlyPeople:
-    """Ten times None: everything is left to the operator."""
-
-    self_healing: None = None
-    autoscaling: None = None
-    load_balancing: None = None
-    service_discovery: None = None
-    rolling_updates: None = None
-    rollback: None = None
-    health_checks: None = None
-    resource_limits: None = None
-    secrets: None = None
-    scheduling: None = None
-
-
-NOBODY = OnlyPeople()
-ASKED: dict[str, type] = {  # who fills a choice
-    "self_healing": SelfHealer,
-    "autoscaling": Autoscaler,
-    "load_balancing": LoadBalancer,
-    "service_discovery": Discoverer,
-    "rolling_updates": Updater,
-    "rollback": Reverter,
-    "health_checks": HealthChecker,
-    "resource_limits": Limiter,
-    "secrets": SecretKeeper,
-    "scheduling": Scheduler,
-}
+TEN = tuple(field.name for field in fields(Choices))
+NOBODY = Choices(*[None] * len(TEN))  # everything is left to the operator
 
 
 def needs(capability: str) -> tuple[str, ...]:
     """The methods beside `run` without which a record cannot fill this choice."""
-    members = vars(ASKED[capability]).items()
+    protocol, _ = get_args(get_type_hints(Choices)[capability])
+    members = vars(protocol).items()
     return tuple(name for name, member in members if isfunction(member) and name[0] != "_")
 
 

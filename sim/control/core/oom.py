@@ -1,7 +1,7 @@
 """The kernel's choice when a server is out of memory.
 
 Pure. Docker leaves every oom_score_adj at 0, so that the kernel takes the largest process, which
-need not be the one that leaks; the kubelet writes one by QoS class (resource_limits/qos.py). A
+need not be the one that leaks; the kubelet writes one by QoS class (resource_limits/pressure.py). A
 container above its own limit is another matter: its cgroup ends it alone (data plane). Source:
 Linux mm/oom_kill.c.
 """

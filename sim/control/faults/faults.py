@@ -14,8 +14,7 @@ from typing import Any
 from sim.control.core.choices import DOCKER_STOP, Maintaining, Shimmed, stop_command
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster, Container, Server
-from sim.control.faults import changes, commands, control_plane, network, stores
-from sim.control.faults import maintenance as drain
+from sim.control.faults import changes, control_plane, maintenance, network, stores
 from sim.control.people import runbooks
 from sim.control.people.human import Human
 from sim.control.people.on_call import deploy
@@ -24,36 +23,12 @@ from sim.control.rolling_updates import compose
 from sim.control.secrets import rotation
 from sim.control.self_healing import failover
 from sim.dataplane.profile import Arrivals
-from sim.schema.scenario import (
-    ArrivalRate,
-    DaemonRestart,
-    Deploy,
-    Event,
-    External,
-    Failures,
-    Hang,
-    Hit,
-    Leak,
-    LockOut,
-    OperatorKill,
-    OperatorStop,
-    ProcessCrash,
-    RaiseConnections,
-    RentServers,
-    Resize,
-    RestartByHand,
-    RollbackByHand,
-    RotateSecret,
-    Scale,
-    ServerCrash,
-    Switchover,
-    Which,
-)
+from sim.schema import scenario as events
 from sim.schema.stack_checks import resolve
 
 
 def victims(
-    containers: list[Container], replicas: int, which: Which = "oldest", lot: float = 0.0
+    containers: list[Container], replicas: int, which: events.Which = "oldest", lot: float = 0.0
 ) -> list[Container]:
     """Whom a fault hits of those that live, in the order of their creation: from the oldest or the
     newest on, from one that was drawn (`lot`: 0..1), or from a number on (none, if so many are not
@@ -68,7 +43,7 @@ def victims(
     return alive[first : first + replicas]
 
 
-def hit_by(cluster: Cluster, spec: Hit) -> list[Container]:
+def hit_by(cluster: Cluster, spec: events.Hit) -> list[Container]:
     """The victims of an event that names a service, so many of its replicas, and which."""
     containers = cluster.of(resolve(cluster.stack, spec.service))
     lot = cluster.random("fault/which") if spec.which == "any" else 0.0
@@ -98,8 +73,8 @@ class Faults:
             "lock_out": lock_out,
             "leak": leak,
             "daemon_restart": daemon_restart,
-            "drain": lambda _, ask: drain.maintain(human, ask),
-            "out_of_service": lambda _, ask: drain.write_off(human, ask),
+            "drain": lambda _, ask: maintenance.maintain(human, ask),
+            "out_of_service": lambda _, ask: maintenance.write_off(human, ask),
             "deploy": self.deploy,
             "scale": scale,
             "resize": resize,
@@ -118,7 +93,7 @@ class Faults:
             "disk_full": stores.disk_full,
             "data_deleted": stores.data_deleted,
             "certificate_expired": stores.certificate_expired,
-            "start": lambda *_: commands.start(human),
+            "start": lambda *_: maintenance.start(human),
             "restart": self.restart,
             "rollback": self.rollback,
             "failures": failures,
@@ -130,12 +105,12 @@ class Faults:
             "cache_flush": stores.cache_flush,
         }
 
-    def add(self, event: Event) -> None:
+    def add(self, event: events.Event) -> None:
         """It happens at its time, which has not passed; of one instant in the order of adding."""
         self.cluster.clock.loop(self.run(event, self.added))
         self.added += 1
 
-    def run(self, event: Event, key: int) -> Loop:
+    def run(self, event: events.Event, key: int) -> Loop:
         clock = self.cluster.clock
         yield clock.at(event.at, Rank.FAULT, key)
         if not self.begun:
@@ -158,15 +133,15 @@ class Faults:
         return next((name for name in known if name in self.cluster.managed), "")
 
     # ---- asked of the operator or the platform ----
-    def deploy(self, cluster: Cluster, ask: Deploy) -> Loop:
+    def deploy(self, cluster: Cluster, ask: events.Deploy) -> Loop:
         service = resolve(cluster.stack, ask.service)
         cluster.say("deploy", service, f"{service} {ask.version.name} is deployed")
         yield from deploy(self.human, ask, service)
 
-    def restart(self, cluster: Cluster, ask: RestartByHand) -> Loop:
-        yield from commands.restart(self.human, ask, resolve(cluster.stack, ask.service))
+    def restart(self, cluster: Cluster, ask: events.RestartByHand) -> Loop:
+        yield from maintenance.restart(self.human, ask, resolve(cluster.stack, ask.service))
 
-    def rollback(self, cluster: Cluster, ask: RollbackByHand) -> Loop:
+    def rollback(self, cluster: Cluster, ask: events.RollbackByHand) -> Loop:
         service = resolve(cluster.stack, ask.service)
         cluster.say("rollback", service, f"{service} is to go back to the version before")
         yield from self.human.login()
@@ -175,7 +150,7 @@ class Faults:
         else:
             self.human.say(f"finds no version of {service} before this one", "rollback")
 
-    def failover(self, cluster: Cluster, ask: Switchover) -> Loop:
+    def failover(self, cluster: Cluster, ask: events.Switchover) -> Loop:
         database = resolve(cluster.stack, ask.service)
         if not cluster.standby(database):
             cluster.say("failover", database, f"{database} has no replica that serves")
@@ -185,7 +160,7 @@ class Faults:
             yield from self.human.login()
             yield from runbooks.promote(self.human, database)
 
-    def rent_servers(self, cluster: Cluster, ask: RentServers) -> Loop:
+    def rent_servers(self, cluster: Cluster, ask: events.RentServers) -> Loop:
         service = resolve(cluster.stack, ask.service)
         if "scheduling" in cluster.left_to_operator:
             named = ask.model_copy(update={"service": service})
@@ -196,25 +171,25 @@ class Faults:
             cluster.say("scale", service, f"{ask.replicas} replicas of {service} are asked for")
             cluster.want(service, max(ask.replicas, cluster.desired[service]))
 
-    def raise_connections(self, cluster: Cluster, ask: RaiseConnections) -> Loop:
+    def raise_connections(self, cluster: Cluster, ask: events.RaiseConnections) -> Loop:
         cluster.say("raise_connections", "operator", "operator is asked for more connections")
         yield from self.human.login()
         yield from runbooks.raise_connections(self.human, ask)
 
-    def rotate_secret(self, cluster: Cluster, ask: RotateSecret) -> Loop:
+    def rotate_secret(self, cluster: Cluster, ask: events.RotateSecret) -> Loop:
         service = resolve(cluster.stack, ask.service)
         cluster.say("rotate_secret", service, f"the password of {service} must be changed")
         yield from rotation.rotate(self.human, ask, service)
 
 
 # ---- faults ----
-def operator_kill(cluster: Cluster, spec: OperatorKill) -> None:
+def operator_kill(cluster: Cluster, spec: events.OperatorKill) -> None:
     """`docker kill`: Docker forgets its restart policy; a kubelet does not care who killed."""
     for c in hit_by(cluster, spec):
         cluster.kill(c, "killed by docker kill" if cluster.host_ports else "killed by hand")
 
 
-def operator_stop(cluster: Cluster, spec: OperatorStop) -> Loop:
+def operator_stop(cluster: Cluster, spec: events.OperatorStop) -> Loop:
     """`docker stop` and its like: SIGTERM, grace, SIGKILL, and no restart by the Engine, at its
     own start neither (but `always`); who keeps replicas is asked, or sees one end.
 
@@ -234,12 +209,12 @@ def operator_stop(cluster: Cluster, spec: OperatorStop) -> Loop:
         yield from compose.stop_all(cluster, chosen)
 
 
-def process_crash(cluster: Cluster, spec: ProcessCrash) -> None:
+def process_crash(cluster: Cluster, spec: events.ProcessCrash) -> None:
     for c in hit_by(cluster, spec):
         cluster.exit(c, spec.exit_code, "crashed")
 
 
-def failures(cluster: Cluster, spec: Failures) -> Loop:
+def failures(cluster: Cluster, spec: events.Failures) -> Loop:
     """Each process that lives, or starts, ends by itself after an exponential time: who starts it
     again decides how long it is away."""
     service = resolve(cluster.stack, spec.service)
@@ -266,7 +241,7 @@ def doomed(cluster: Cluster, c: Container, mtbf_s: float, end_s: float) -> Loop:
             cluster.exit(c, 1, "crashed")
 
 
-def hit(cluster: Cluster, spec: ServerCrash | DaemonRestart) -> Server:
+def hit(cluster: Cluster, spec: events.ServerCrash | events.DaemonRestart) -> Server:
     """The server that is named, or the one that hosts a service."""
     if spec.server is not None:
         return cluster.numbered(spec.server)
@@ -283,7 +258,7 @@ def outlive(cluster: Cluster) -> bool:
     return isinstance(healing, Shimmed) and healing.shims
 
 
-def daemon_restart(cluster: Cluster, spec: DaemonRestart) -> Loop:
+def daemon_restart(cluster: Cluster, spec: events.DaemonRestart) -> Loop:
     """Stop all at once, each with its own grace; then the restart policies decide."""
     server = hit(cluster, spec)
     if not server.alive:
@@ -303,7 +278,7 @@ def daemon_restart(cluster: Cluster, spec: DaemonRestart) -> Loop:
     cluster.set_daemon(server, up=True)
 
 
-def server_crash(cluster: Cluster, spec: ServerCrash) -> Loop:
+def server_crash(cluster: Cluster, spec: events.ServerCrash) -> Loop:
     """Power loss or `reboot -f`; back after its reboot, unless it is gone for good."""
     server = hit(cluster, spec)
     if not server.alive:
@@ -313,10 +288,10 @@ def server_crash(cluster: Cluster, spec: ServerCrash) -> Loop:
     cluster.server_down(server, gone=not spec.returns)
     if not spec.returns:
         return
-    yield from drain.reboot(cluster, server)
+    yield from maintenance.reboot(cluster, server)
 
 
-def hang(cluster: Cluster, spec: Hang) -> Loop:
+def hang(cluster: Cluster, spec: events.Hang) -> Loop:
     """Accepts and never answers; a restart ends it sooner."""
     chosen = hit_by(cluster, spec)
     runs = [c.run for c in chosen]
@@ -332,7 +307,7 @@ def hang(cluster: Cluster, spec: Hang) -> Loop:
             cluster.resume(c)
 
 
-def lock_out(cluster: Cluster, spec: LockOut) -> None:
+def lock_out(cluster: Cluster, spec: events.LockOut) -> None:
     """Refused by the database, each until its process starts anew (it fetches another token)."""
     for c in victims(cluster.of(resolve(cluster.stack, spec.service)), spec.replicas):
         cluster.say("lock_out", c.name, f"the database refuses {c.name}: its token has expired")
@@ -352,7 +327,7 @@ def until_restarted(cluster: Cluster, c: Container, lasts_s: float | None) -> Lo
         cluster.lock_out(c, False)
 
 
-def leak(cluster: Cluster, spec: Leak) -> Loop:
+def leak(cluster: Cluster, spec: events.Leak) -> Loop:
     """Memory that grows by the clock until the process ends."""
     chosen = victims(cluster.of(resolve(cluster.stack, spec.service)), spec.replicas)
     runs = [c.run for c in chosen]
@@ -367,7 +342,7 @@ def leak(cluster: Cluster, spec: Leak) -> Loop:
                 cluster.grow(c, int(grown))
 
 
-def scale(cluster: Cluster, spec: Scale) -> None:
+def scale(cluster: Cluster, spec: events.Scale) -> None:
     """A wish for replicas by command; whoever keeps their number carries it out."""
     for name, replicas in spec.services.items():
         service = resolve(cluster.stack, name)
@@ -375,13 +350,13 @@ def scale(cluster: Cluster, spec: Scale) -> None:
         cluster.want(service, replicas)
 
 
-def traffic(cluster: Cluster, spec: ArrivalRate) -> None:
+def traffic(cluster: Cluster, spec: events.ArrivalRate) -> None:
     """Users come at another rate from now on."""
     cluster.say("traffic", "users", f"users come at {spec.rate:g} requests/s from now on")
     cluster.arrive(Arrivals((cluster.clock.now,), (spec.rate,), (0.0,)))
 
 
-def external(cluster: Cluster, spec: External) -> Loop:
+def external(cluster: Cluster, spec: events.External) -> Loop:
     """Somebody else's service answers otherwise; nobody here can do anything about it."""
     service = resolve(cluster.stack, spec.service)
     was = cluster.service(service)
@@ -405,7 +380,7 @@ def external(cluster: Cluster, spec: External) -> Loop:
     cluster.outside(service)
 
 
-def resize(cluster: Cluster, spec: Resize) -> None:
+def resize(cluster: Cluster, spec: events.Resize) -> None:
     """Another CPU quota for processes that run; requests, and so the scheduler, see nothing of it.
 
     Sources: docs.docker.com, docker container update (a stopped container starts with it);

@@ -1,33 +1,35 @@
-"""Planned work on a server: empty it, work, reboot, take it back; and then the next one.
+"""What somebody does by command, with no alarm behind it: start and restart services, in the
+platform's words, and planned work on a server: empty it, work, reboot, take it back; and then the
+next one. And a server that nobody planned to lose: she tells the cluster that it is off
+(node-shutdown).
 
 Where a platform schedules, the operator types two commands and it moves what ran there: cordon,
 evict, wait, reboot, uncordon (kubernetes.io/docs tasks/administer-cluster/safely-drain-node).
-And a server that nobody planned to lose: she tells the cluster that it is off (node-shutdown).
 Kubernetes asks the budgets (disruption.py); Swarm's drain has none and ends all tasks at once
 (docs.docker.com engine/swarm/swarm-tutorial/drain-node). Without a scheduler nothing can move: she
-stops everything, reboots, and starts it again. Afterwards nothing moves back by itself.
+stops everything, reboots, and starts it again. Afterwards nothing moves back by itself. Sources of
+the others: docs.docker.com, docker compose restart and up; kubernetes.io/docs, kubectl rollout
+restart (it changes an annotation of the template, and the Deployment rolls out as ever).
 """
 
 from __future__ import annotations
 
-from sim.control.core.choices import Emptying, Maintaining, Tainting
+from sim.control.core.choices import Emptying, Tainting
 from sim.control.core.clock import Loop, Rank, Task
-from sim.control.core.cluster import Cluster, Server
+from sim.control.core.cluster import Cluster, Container, Server
 from sim.control.people import runbooks
 from sim.control.people.human import Human
+from sim.control.people.symptoms import maintained
 from sim.control.rolling_updates import compose
 from sim.control.scheduling.disruption import Evictions, budget_of, evictable
-from sim.schema.scenario import Drain, OutOfService
+from sim.schema.scenario import Drain, OutOfService, RestartByHand
 from sim.schema.stack_checks import resolve
 
 
 def targets(cluster: Cluster, ask: Drain) -> list[Server]:
     """Which servers: the named one, the one that hosts a service, or all that there are now; of
     those that nobody else maintains."""
-    scheduling, ours = cluster.choices.scheduling, cluster.servers
-    if isinstance(scheduling, Maintaining):
-        ours = scheduling.maintained(cluster)
-    up = [s for s in ours if s.alive and s.released_s is None]
+    up = maintained(cluster)
     if ask.server is not None:
         return [s for s in up if s.id == ask.server]
     if ask.hosting is None:
@@ -163,3 +165,61 @@ def closed(human: Human, server: Server, ask: Drain) -> Loop:
     if ask.reboot:
         yield from human.login()
     yield from runbooks.start_all(human)
+
+
+# ---- services ----
+def start(human: Human) -> Loop:
+    """`docker compose up -d`. Where somebody keeps replicas, nothing is left to start."""
+    cluster = human.cluster
+    yield from human.login()
+    if compose.down(cluster):
+        yield from runbooks.start_all(human)
+    else:
+        human.say("finds nothing to start: all that is wanted runs, or is being started", "start")
+
+
+def restart(human: Human, ask: RestartByHand, service: str) -> Loop:
+    """The platform's way where it has one; else `docker compose restart`, or one by one."""
+    cluster = human.cluster
+    cluster.say("restart", service, f"{service} is to be restarted")
+    yield from human.login()
+    if "rolling_updates" not in cluster.left_to_operator:
+        yield from human.command(f"a rolling restart of {service}")
+        version = cluster.versions[service]
+        cluster.set_version(
+            service, version.model_copy(update={"restarted": version.restarted + 1})
+        )
+        return
+    containers = [c for c in cluster.of(service) if c.alive and not c.deleting]
+    command = f"docker compose restart {service}"
+    if ask.replica is not None:
+        containers = containers[ask.replica : ask.replica + 1]
+        command = " ".join(["docker restart", *(c.name for c in containers)])
+    if not ask.one_by_one:
+        yield from human.command(f"`{command}`")
+        yield from compose.stop_all(cluster, containers)
+        yield from runbooks.by_hand_unless_restarted(human, containers)
+        return
+    for c in containers:
+        yield from human.command(f"`docker restart {c.name}`, out of the balancer")
+        yield from renewed(human, c)
+        yield from human.wait(ask.pause)
+
+
+def renewed(human: Human, c: Container) -> Loop:
+    """One replica: out of the balancer, signal, drain, start; back once it serves."""
+    cluster = human.cluster
+    listening = cluster.watch("listening", "exit")
+    leave_out(cluster, c.id)
+    yield from compose.stop_all(cluster, [c])
+    yield from runbooks.by_hand_unless_restarted(human, [c])
+    run = c.run
+    while c.run == run and c.state == "starting":
+        yield listening.get()
+    leave_out(cluster, None)
+
+
+def leave_out(cluster: Cluster, ident: int | None) -> None:
+    """The balancer sends nothing to this container; None: to all again."""
+    cluster.admit(lambda listed: tuple(i for i in listed if i != ident) or listed)
+    cluster.send()

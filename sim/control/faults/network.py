@@ -9,23 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from itertools import product
 
+from sim.control.core import wires
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster, Server
-from sim.control.core.wires import (
-    CONTROL_PLANE,
-    INTERNET,
-    Cut,
-    everywhere,
-    left,
-    link,
-    mend,
-    segment,
-    segments,
-    set_apart,
-    tear,
-    wire,
-    wire_users,
-)
 from sim.control.faults.maintenance import reboot
 from sim.control.resource_limits.profiles import law
 from sim.schema.fields import InputError
@@ -34,7 +20,7 @@ from sim.schema.scenario_checks import side_issue, zone_issue
 from sim.schema.stack_checks import resolve
 from sim.schema.text.written import duration
 
-PLACES = {"internet": INTERNET, "control_plane": CONTROL_PLANE}
+PLACES = {"internet": wires.INTERNET, "control_plane": wires.CONTROL_PLANE}
 
 
 def zone_down(cluster: Cluster, spec: ZoneDown) -> Loop:
@@ -69,19 +55,21 @@ def zone_down(cluster: Cluster, spec: ZoneDown) -> Loop:
 
 def latency(cluster: Cluster, spec: Latency) -> Loop:
     """Other round trips for a while; then those of the stack, whatever else was said meanwhile."""
-    first, other = sides(cluster, "latency", spec, segments)
+    first, other = sides(cluster, "latency", spec, wires.segments)
     slow, network = law(spec.round_trip), cluster.stack.network
     where = " and ".join(dict.fromkeys(named(spec))) if spec.side else "all servers"
     took = duration(spec.round_trip.mean)
     cluster.say("latency", where, f"a round trip between {where} takes {took}")
     if not spec.side:
-        wire(cluster, slow, slow, slow)
+        wires.wire(cluster, slow, slow, slow)
     for pair in product(first, other):
-        link(cluster, *pair, slow)
+        wires.link(cluster, *pair, slow)
     yield cluster.clock.after(spec.lasts, Rank.FAULT_ENDS)
     cluster.say("latency_ends", where, f"the network between {where} is as before")
-    wire(cluster, law(network.same_server), law(network.same_zone), law(network.between_zones))
-    wire_users(cluster, law(network.users))
+    wires.wire(
+        cluster, law(network.same_server), law(network.same_zone), law(network.between_zones)
+    )
+    wires.wire_users(cluster, law(network.users))
 
 
 def named(spec: Sides) -> tuple[str, str]:
@@ -116,15 +104,16 @@ def side(cluster: Cluster, field: str, names: list[str], apart: bool = True) -> 
             found, expected, nearest = issue
             raise InputError(field=field, found=found, expected=expected, nearest=nearest)
         if name in zones:
-            members.update(segments(cluster, name))
+            members.update(wires.segments(cluster, name))
         elif name in PLACES:
             members.add(PLACES[name])
         else:
             servers = servers_called(cluster, name)
-            if apart and len(servers) > left(cluster):
+            if apart and len(servers) > wires.left(cluster):
                 found, expected = f"{len(servers)} servers of {name}", "fewer servers, or a zone"
                 raise InputError(field=field, found=found, expected=expected)
-            members.update((set_apart if apart else segment)(cluster, s) for s in servers)
+            stands = wires.set_apart if apart else wires.segment
+            members.update(stands(cluster, server) for server in servers)
     return frozenset(members)
 
 
@@ -133,22 +122,22 @@ def partition(cluster: Cluster, spec: Partition | PacketLoss) -> Loop:
     to it, and run on."""
     share = spec.share if isinstance(spec, PacketLoss) else 1.0
     kind = "partition" if isinstance(spec, Partition) else "packet_loss"
-    first, other = sides(cluster, kind, spec, everywhere)
+    first, other = sides(cluster, kind, spec, wires.everywhere)
     here, there = named(spec)
     if not first or not other - first:
         cluster.say("missed", here, f"no servers of {here} stand apart from {there}")
         return
-    cut = Cut(first, other - first, spec.one_way, share)
+    cut = wires.Cut(first, other - first, spec.one_way, share)
     way = f"from {here} to {there}" if spec.one_way else f"between {here} and {there}"
     words = "all" if share == 1.0 else f"{share:.2%} of the"
     cluster.say(kind, here, f"{words} packets {way} are lost, and nobody is told")
-    tear(cluster, cut)
+    wires.tear(cluster, cut)
     if spec.lasts is None:
         return
     yield cluster.clock.after(spec.lasts, Rank.FAULT_ENDS)
     if cut in cluster.cuts:  # else somebody has mended it
         cluster.say(f"{kind}_ends", here, f"the network between {here} and {there} is as before")
-        mend(cluster, cut)
+        wires.mend(cluster, cut)
 
 
 def mend_network(cluster: Cluster, spec: MendedByHand) -> None:
@@ -159,4 +148,4 @@ def mend_network(cluster: Cluster, spec: MendedByHand) -> None:
     done = "is mended" if cuts else "needs no mending"
     cluster.say("mend_network", where, f"the network of {where} {done}")
     for cut in cuts:
-        mend(cluster, cut)
+        wires.mend(cluster, cut)

@@ -13,15 +13,8 @@ from sim.constants.facts import Fact
 from sim.control.core.choices import DOCKER_STOP, Maintaining, stop_command
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster, Trouble
+from sim.schema import scenario as events
 from sim.schema.fields import LawSpec
-from sim.schema.scenario import (
-    CacheFlush,
-    CertificateExpired,
-    DataDeleted,
-    DiskFull,
-    ImageMissing,
-    RegistryDown,
-)
 from sim.schema.stack_checks import resolve
 
 MAKE_ROOM = Fact(
@@ -45,7 +38,7 @@ def usually(fact: Fact[float]) -> LawSpec:
 
 
 # ---- images ----
-def registry_down(cluster: Cluster, spec: RegistryDown) -> Loop:
+def registry_down(cluster: Cluster, spec: events.RegistryDown) -> Loop:
     cluster.say("registry_down", "registry", "the registry refuses every pull")
     cluster.set_registry(True)
     yield cluster.clock.after(spec.lasts, Rank.FAULT_ENDS)
@@ -53,7 +46,7 @@ def registry_down(cluster: Cluster, spec: RegistryDown) -> Loop:
     cluster.set_registry(False)
 
 
-def image_missing(cluster: Cluster, spec: ImageMissing) -> Loop:
+def image_missing(cluster: Cluster, spec: events.ImageMissing) -> Loop:
     service = resolve(cluster.stack, spec.service)
     cluster.say("image_missing", service, f"the image of {service} cannot be pulled any more")
     cluster.set_image(service, True)
@@ -79,7 +72,7 @@ def bounded_logs(cluster: Cluster) -> bool:
     return not cluster.host_ports and stop_command(cluster.choices) != DOCKER_STOP
 
 
-def disk_full(cluster: Cluster, spec: DiskFull) -> None:
+def disk_full(cluster: Cluster, spec: events.DiskFull) -> None:
     service = resolve(cluster.stack, spec.service)
     volume = cluster.volumes.get(service)
     why = "" if volume is not None else f"{service} keeps nothing on a disk"
@@ -104,7 +97,7 @@ def disk_full(cluster: Cluster, spec: DiskFull) -> None:
     ))  # fmt: skip
 
 
-def data_deleted(cluster: Cluster, spec: DataDeleted) -> None:
+def data_deleted(cluster: Cluster, spec: events.DataDeleted) -> None:
     service = resolve(cluster.stack, spec.service)
     volume = cluster.volumes.get(service)
     if volume is None or volume.lost:
@@ -121,7 +114,7 @@ def data_deleted(cluster: Cluster, spec: DataDeleted) -> None:
     ))  # fmt: skip
 
 
-def cache_flush(cluster: Cluster, spec: CacheFlush) -> None:
+def cache_flush(cluster: Cluster, spec: events.CacheFlush) -> None:
     cache = resolve(cluster.stack, spec.service)
     held = cluster.caches()[cache].entries
     cluster.say("cache_flush", cache, f"{cache} is flushed: it forgets {held:,} entries")
@@ -129,7 +122,7 @@ def cache_flush(cluster: Cluster, spec: CacheFlush) -> None:
 
 
 # ---- certificates ----
-def certificate_expired(cluster: Cluster, spec: CertificateExpired) -> None:
+def certificate_expired(cluster: Cluster, spec: events.CertificateExpired) -> None:
     """Clients refuse the handshake; a provider's own balancer renews in time."""
     if isinstance(cluster.choices.scheduling, Maintaining):
         text = "no certificate expires: the provider renews its balancer's"

@@ -20,9 +20,8 @@ from typing import ClassVar, NamedTuple
 import simpy
 
 from sim.constants.facts import Fact, constant
-from sim.control.core.clock import Loop, Rank, Wait
+from sim.control.core.clock import Clock, Loop, Rank, Wait
 from sim.control.core.cluster import Cluster, Container
-from sim.control.core.deadlines import Deadlines
 from sim.dataplane.codes import StandingPlace
 from sim.dataplane.plane import RoundsSoFar, StandingCheck, standing_key
 from sim.schema.stack import Probes, ProbeSpec, Service
@@ -224,7 +223,7 @@ class Prober:
     def until(self, timeout_s: float) -> Deadlines:
         """The deadlines of all probes with this timeout."""
         if timeout_s not in self.deadlines:
-            self.deadlines[timeout_s] = Deadlines(self.cluster.clock, timeout_s, Rank.PROBE)
+            self.deadlines[timeout_s] = Deadlines(self.cluster.clock, timeout_s)
         return self.deadlines[timeout_s]
 
     def result(
@@ -257,6 +256,36 @@ class Prober:
         self.cluster.say(kind.name.lower(), c.name, text)
         self.cluster.acted()
         self.cluster.stop(c, self.grace_s if stop.grace is None else stop.grace, stop.pre_stop)
+
+
+class Deadlines:
+    """Time-outs of one length, in order as they were set: one timer stands for the first."""
+
+    def __init__(self, clock: Clock, timeout_s: float) -> None:
+        self.clock, self.timeout_s = clock, timeout_s
+        self.waiting: deque[tuple[float, int, Worker]] = deque()  # until when, for which answer
+        self.armed = False
+
+    def add(self, worker: Worker) -> None:
+        """The probe that it has just sent."""
+        self.waiting.append((self.clock.now + self.timeout_s, worker.question, worker))
+        if not self.armed:
+            self.arm()
+
+    def arm(self) -> None:
+        self.armed = True
+        at_s, _, worker = self.waiting[0]
+        timer = self.clock.exactly(at_s, Rank.PROBE, worker.c.id, worker.part + 1)
+        timer.callbacks.append(self.due)
+
+    def due(self, _: simpy.Event) -> None:
+        number, worker = self.waiting.popleft()[1:]
+        worker.overdue(number)  # which may ask anew, and add that
+        while self.waiting and self.waiting[0][2].question != self.waiting[0][1]:
+            self.waiting.popleft()  # answered
+        self.armed = False
+        if self.waiting:
+            self.arm()
 
 
 class Worker:
@@ -339,7 +368,7 @@ class Worker:
             return
         self.run = c.run
         self.question = cluster.probe(c, self.answered, self.probe.deep)
-        self.prober.until(self.probe.timeout).add(self, self.c.id, self.part + 1)
+        self.prober.until(self.probe.timeout).add(self)
 
     def answered(self, ok: bool) -> None:
         self.prober.heard(self, ok)
@@ -353,10 +382,11 @@ class Worker:
             and streak is not None and streak.last is True and streak.run >= self.probe.success
         )  # fmt: skip
 
-    def timed_out(self) -> None:
+    def overdue(self, question: int) -> None:
         """An answer that comes later reaches nobody."""
-        self.prober.cluster.forget(self.question)
-        self.over(False)
+        if self.question == question:
+            self.prober.cluster.forget(question)
+            self.over(False)
 
     def over(self, ok: bool) -> None:
         c, status = self.c, self.status
@@ -420,7 +450,3 @@ class Worker:
         at_s = standing.asked_s + self.probe.timeout
         deadline = clock.exactly(at_s, Rank.PROBE, self.c.id, self.part + 1)
         deadline.callbacks.append(lambda _: self.overdue(standing.probe))
-
-    def overdue(self, question: int) -> None:
-        if self.question == question:
-            self.timed_out()

@@ -77,9 +77,6 @@ def in_use(up: Sequence[bool], least_up: int) -> tuple[int, ...]:
     return tuple(range(len(up))) if len(lines) < least_up else lines
 
 
-# ---- addresses ----
-
-
 # ---- HAProxy ----
 @dataclass(frozen=True)
 class HAProxy:

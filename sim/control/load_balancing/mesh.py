@@ -18,7 +18,7 @@ from typing import ClassVar, NamedTuple
 from sim.constants.facts import Fact, constant
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster, Container
-from sim.control.load_balancing.kube_proxy import ENTRY_PRICE
+from sim.control.load_balancing.proxies import ENTRY_PRICE
 from sim.dataplane.codes import MOST_UNUSED, Algorithm
 from sim.dataplane.profile import Routing
 

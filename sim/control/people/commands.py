@@ -11,28 +11,11 @@ from __future__ import annotations
 
 from typing import Literal
 
-from sim.control.core.choices import ASKED, Consoled, able
+from sim.control.core.choices import TEN, Consoled, able
 from sim.control.core.cluster import Cluster
 
-Verb = Literal[
-    "roll_back", "restart_all", "scale", "least", "edit", "shed", "write_off", "join",
-    "events", "fail_over", "queue_events", "queue_fail_over",
-    "broker_events", "broker_fail_over", "health_events",
-]  # fmt: skip
-COMPOSE = "docker compose"
-# of what is managed: sizes and prices are Amazon's; the words of Cloud Run Google's
-AWS: dict[Verb, str] = {
-    "events": "aws rds describe-events --source-identifier {service}",
-    "fail_over": "aws rds reboot-db-instance {service} --force-failover",
-    "queue_events": "aws elasticache describe-events --source-identifier {service}",
-    "queue_fail_over": "aws elasticache test-failover --replication-group-id {service}",
-}
-AWS_ALONE: dict[Verb, str] = {  # SQS, and RabbitMQ, which Google does not run
-    "health_events": "aws health describe-events",
-    "broker_events": "aws mq describe-broker --broker-id {service}",
-    "broker_fail_over": "aws mq reboot-broker --broker-id {service}",
-}
-AWS |= AWS_ALONE
+Verb = Literal["roll_back", "restart_all", "scale", "least", "edit", "shed", "write_off", "join"]
+COMPOSE, GOOGLE = "docker compose", "gcloud run"
 # {service}: its name; {number}: of replicas; {server}: a machine
 COMMANDS: dict[str, dict[Verb, str]] = {
     COMPOSE: {
@@ -44,7 +27,6 @@ COMMANDS: dict[str, dict[Verb, str]] = {
         "shed": "docker compose up -d {service}",
         "write_off": "",
         "join": "docker compose up -d",
-        **AWS,
     },
     "docker service": {
         "roll_back": "docker service rollback {service}",
@@ -55,7 +37,6 @@ COMMANDS: dict[str, dict[Verb, str]] = {
         "shed": "docker service update --label-add inflightreq.amount {service}",
         "write_off": "docker node rm --force {server}",
         "join": "docker swarm join",
-        **AWS,
     },
     "nomad": {
         "roll_back": "nomad job revert {service}",
@@ -66,7 +47,6 @@ COMMANDS: dict[str, dict[Verb, str]] = {
         "shed": "nomad job run {service}.nomad.hcl, inflightreq.amount",
         "write_off": "nomad node drain -enable -force {server}",
         "join": "nomad agent -client",
-        **AWS,
     },
     "kubectl": {
         "roll_back": "kubectl rollout undo deployment/{service}",
@@ -77,7 +57,6 @@ COMMANDS: dict[str, dict[Verb, str]] = {
         "shed": "kubectl annotate ingress {service} limit-connections",
         "write_off": "kubectl taint nodes {server} out-of-service:NoExecute",
         "join": "a larger node pool",
-        **AWS,
     },
     "aws ecs": {
         "roll_back": "aws ecs update-service --service {service} --task-definition",
@@ -88,9 +67,8 @@ COMMANDS: dict[str, dict[Verb, str]] = {
         "shed": "",  # a web ACL counts by address, not what is inside
         "write_off": "",
         "join": "",
-        **AWS,
     },
-    "gcloud run": {
+    GOOGLE: {
         "roll_back": "gcloud run services update-traffic {service} --to-revisions",
         # without a flag that changes something it refuses (NoConfigurationChangeError of its SDK)
         "restart_all": "gcloud run services update {service} --update-env-vars RESTARTED=now",
@@ -100,11 +78,6 @@ COMMANDS: dict[str, dict[Verb, str]] = {
         "shed": "gcloud run services update {service} --max {number}",
         "write_off": "",
         "join": "",
-        "events": "gcloud sql operations list --instance {service}",
-        "fail_over": "gcloud sql instances failover {service}",
-        "queue_events": "gcloud redis operations list",
-        "queue_fail_over": "gcloud redis instances failover {service}",
-        **AWS_ALONE,
     },
 }  # fmt: skip
 ELSEWHERE: dict[Verb, str] = {
@@ -116,20 +89,43 @@ ELSEWHERE: dict[Verb, str] = {
     "shed": "a limit before {service}",
     "write_off": "the removal of {server}",
     "join": "one more server",
-    "events": "the events of {service}",
-    "fail_over": "the failover of {service}",
-    "queue_events": "the events of {service}",
-    "queue_fail_over": "the failover of {service}",
-    "broker_events": "the events of {service}",
-    "broker_fail_over": "the failover of {service}",
-    "health_events": "the events of {service}",
+}
+# of what a provider runs, by engine ("": any other): where its events are read, and what asks for a
+# failover. Sizes and prices are Amazon's; the words of Cloud Run Google's, as far as it has them
+Provided = dict[str, tuple[str, str]]
+BY_AMAZON: Provided = {
+    "": (
+        "aws rds describe-events --source-identifier {service}",
+        "aws rds reboot-db-instance {service} --force-failover",
+    ),
+    "Redis": (
+        "aws elasticache describe-events --source-identifier {service}",
+        "aws elasticache test-failover --replication-group-id {service}",
+    ),
+    "RabbitMQ": (
+        "aws mq describe-broker --broker-id {service}",
+        "aws mq reboot-broker --broker-id {service}",
+    ),
+    "Amazon SQS": ("aws health describe-events", "aws health describe-events"),
+}
+BY_GOOGLE: Provided = {
+    **BY_AMAZON,
+    "": (
+        "gcloud sql operations list --instance {service}",
+        "gcloud sql instances failover {service}",
+    ),
+    "Redis": ("gcloud redis operations list", "gcloud redis instances failover {service}"),
+}
+BY_SOMEBODY: Provided = {
+    "": ("the events of {service}", "the failover of {service}"),
+    "Amazon SQS": ("the events of {service}", "the events of {service}"),
 }
 
 
 def console_of(cluster: Cluster) -> str:
     """Of the first of the ten choices that says it; Compose's where containers share the ports of a
     server; "" for a platform of a user's own."""
-    for capability in ASKED:
+    for capability in TEN:
         choice = getattr(cluster.choices, capability)
         if able(choice, Consoled):
             return choice.console
@@ -142,3 +138,12 @@ def command_of(
     """The command line; "" where this console has none."""
     text = COMMANDS.get(console_of(cluster), ELSEWHERE)[verb]
     return text.format(service=service, number=number, server=server)
+
+
+def provider_commands(cluster: Cluster, service: str) -> tuple[str, str]:
+    """What shows the events of what a provider runs, and what asks for its failover."""
+    console = console_of(cluster)
+    ours = BY_AMAZON if console in COMMANDS else BY_SOMEBODY
+    table = BY_GOOGLE if console == GOOGLE else ours
+    events, fails_over = table.get(cluster.stack.engine_of(service).title, table[""])
+    return events.format(service=service), fails_over.format(service=service)

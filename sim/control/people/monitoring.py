@@ -13,18 +13,11 @@ from sim.dataplane.arithmetic import added
 from sim.dataplane.tables import PlaneGauge
 from sim.schema.operator import Alarm
 
-ALARM = Alarm()
-
 
 # ---- rules ----
-def users_fail(succeeded: int, failed: int, by: Alarm = ALARM) -> bool:
+def users_fail(succeeded: int, failed: int, by: Alarm) -> bool:
     """Are the errors of a window too many?"""
     return failed >= by.failed and failed >= by.share * (succeeded + failed)
-
-
-def alarms(succeeded: int, failed: int, jobs_always_waiting: int, by: Alarm = ALARM) -> bool:
-    """Does monitoring alarm on a window? On users' errors, or on a queue nobody empties."""
-    return users_fail(succeeded, failed, by) or jobs_always_waiting >= by.jobs
 
 
 # ---- users ----

@@ -17,7 +17,7 @@ import simpy
 from sim.control.core.clock import Loop, Rank, Task
 from sim.control.core.cluster import Cluster
 from sim.control.people import growth, runbooks
-from sim.control.people.commands import Verb, command_of
+from sim.control.people.commands import provider_commands
 from sim.control.people.human import Deployed, Human
 from sim.control.people.monitoring import Sighting
 from sim.control.people.repertoire import (
@@ -253,25 +253,17 @@ def wait_for_server(human: Human, symptoms: Symptoms) -> Loop:
     yield from runbooks.replace_server(human, server)
 
 
-PROVIDED: dict[str, tuple[Verb, Verb]] = {  # where she looks, and asks for a failover
-    "Redis": ("queue_events", "queue_fail_over"),
-    "RabbitMQ": ("broker_events", "broker_fail_over"),
-    "Amazon SQS": ("health_events", "health_events"),
-}
-
-
 def wait_for_provider(human: Human, symptoms: Symptoms) -> Loop:
     """She reads its events, and waits; once it is away for longer than was ever published, she asks
     for the failover that does not come, where there is a standby."""
     cluster, name = human.cluster, symptoms.provider_away
     c = cluster.managed[name]
-    engine = cluster.stack.engine_of(name)
-    events, asks = PROVIDED.get(engine.title, ("events", "fail_over"))
-    yield from human.command(f"`{command_of(cluster, events, name)}`")
+    events, fails_over = provider_commands(cluster, name)
+    yield from human.command(f"`{events}`")
     human.say(f"finds: {name} is its provider's to bring back")
     while provider_away(cluster) == name:
         if managed.rules_of(cluster, c).standby and managed.overdue(cluster, c):
-            yield from human.command(f"`{command_of(cluster, asks, name)}`")
+            yield from human.command(f"`{fails_over}`")
             cluster.acted()
             yield from managed.fail_over(cluster, c)
         else:
@@ -282,10 +274,6 @@ def write_off(human: Human, symptoms: Symptoms) -> Loop:
     server = dead_node(human.cluster)
     if server is not None:
         yield from growth.write_off(human, server)
-
-
-def roll_back(human: Human, symptoms: Symptoms) -> Loop:
-    yield from runbooks.rollback(human, symptoms.bad_version or symptoms.changed)
 
 
 def fix_secret(human: Human, symptoms: Symptoms) -> Loop:
@@ -310,17 +298,13 @@ def resize_server(human: Human, symptoms: Symptoms) -> Loop:
         yield from growth.resize_server(human, server)
 
 
-def wait(human: Human, symptoms: Symptoms) -> Loop:
-    yield from human.wait(human.spec.habits.idle_look)
-
-
 DO: dict[Remedy, Callable[[Human, Symptoms], Loop]] = {
     "promote": lambda human, symptoms: runbooks.promote(human, symptoms.primary_lost),
     "wait_for_server": wait_for_server,
     "wait_for_provider": wait_for_provider,
     "write_off": write_off,
     "repair": lambda human, _: runbooks.repair(human, human.cluster.troubles[0]),
-    "roll_back": roll_back,
+    "roll_back": lambda human, s: runbooks.rollback(human, s.bad_version or s.changed),
     "fix_secret": fix_secret,
     "raise_connections": lambda human, _: runbooks.raise_connections(human),
     "start": lambda human, _: runbooks.start_all(human),
@@ -334,7 +318,7 @@ DO: dict[Remedy, Callable[[Human, Symptoms], Loop]] = {
     "rent": lambda human, symptoms: growth.rent(human, human.cluster.door(symptoms.busy)),
     "ask_provider": lambda human, _: growth.ask_provider(human),
     "shed": lambda human, symptoms: growth.shed(human, symptoms.busy),
-    "wait": wait,
+    "wait": lambda human, _: human.wait(human.spec.habits.idle_look),
 }
 
 

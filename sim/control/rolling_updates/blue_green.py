@@ -20,12 +20,12 @@ from sim.control.core.choices import Choices, Selecting
 from sim.control.core.clock import Loop
 from sim.control.core.cluster import Cluster
 from sim.control.health_checks.probes import GRACE
-from sim.control.rolling_updates.analysis import Analysis
 from sim.control.rolling_updates.releases import (
     ABORT_AT_DEADLINE,
     ABORT_DELAY,
     DEADLINE,
     DEFAULTS,
+    Analysis,
     Release,
     releases,
 )

@@ -21,9 +21,14 @@ from sim.control.core.choices import Choices
 from sim.control.core.clock import Loop
 from sim.control.core.cluster import Cluster
 from sim.control.health_checks.probes import GRACE
-from sim.control.rolling_updates.analysis import Analysis
 from sim.control.rolling_updates.deployment import scaled
-from sim.control.rolling_updates.releases import ABORT_AT_DEADLINE, DEADLINE, Release, releases
+from sim.control.rolling_updates.releases import (
+    ABORT_AT_DEADLINE,
+    DEADLINE,
+    Analysis,
+    Release,
+    releases,
+)
 from sim.control.scheduling.replicas import Phase, ReplicaSet
 from sim.schema.scenario import Version
 

@@ -88,6 +88,12 @@ def pull_wait_s(failures: int, first_s: float, cap_s: float) -> float:
     return float(min(first_s * 2.0 ** min(failures - 1, 60), cap_s))
 
 
+def rented(cluster: Cluster, c: Container) -> bool:
+    """Is it on a server that somebody here maintains, though tasks have machines of their own?"""
+    scheduling = cluster.choices.scheduling
+    return isinstance(scheduling, Maintaining) and c.server in scheduling.maintained(cluster)
+
+
 def startable(c: Container) -> bool:
     """Does it wait for a process, on a server that can start one?"""
     return c.state in ("created", "exited") and c.server.alive and not c.deleting
@@ -107,8 +113,7 @@ class Kubelets:
         cluster, run = self.cluster, c.run
         if not c.server.answers:
             return  # it hears of it later
-        scheduling = cluster.choices.scheduling
-        if isinstance(scheduling, Maintaining) and c.server in scheduling.maintained(cluster):
+        if rented(cluster, c):
             if startable(c):
                 cluster.start(c)  # Docker on a rented server: its image is there, it needs no task
             return

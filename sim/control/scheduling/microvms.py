@@ -5,7 +5,8 @@ guide: tasks are spread over Availability Zones; Cloud Run: over the zones of a 
 runs is moved to balance them again is left out.
 
 What has a volume (the database, the queue) stays on one rented server, as it would run beside a
-serverless platform. Rules: shared facts, orchestrators sections 5 and 6.
+serverless platform. Rules: shared facts, orchestrators sections 5 and 6. Uncertain: Fargate's start
+times, the seconds of Cloud Run's cold start, prices (from memory).
 """
 
 from __future__ import annotations
@@ -13,12 +14,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from sim.constants.facts import Fact, constant
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Change, Cluster, Server
 from sim.control.core.records import STATEFUL
-from sim.control.scheduling.kubelet import Kubelet
+from sim.control.health_checks.checks import STOP_TIMEOUT
+from sim.control.scheduling.kubelet import Kubelet, TaskAgent
 from sim.control.scheduling.placement import Resources, requests
 from sim.control.scheduling.replicas import keep
 from sim.schema.stack import Service, Stack
@@ -173,3 +176,117 @@ class MicroVMs:
             cluster.say("not_ready", server.name, text)
             cluster.acted()
             cluster.release(server)  # its task goes with it, and another one comes
+
+
+# ---- Fargate ----
+FARGATE_PRICES = "aws.amazon.com/fargate/pricing, Linux/x86 in us-east-1, as quoted in June 2026"
+PROVISION = Fact(
+    "fargate.provisioning", 23.0, "s", "mean from the launch to a running task, small image",
+    "derived: AWS' benchmark of June 2026, trigger at 363 s, task ready at 386 s",
+)  # fmt: skip
+PROVISION_CV = Fact("fargate.provisioning_cv", 0.3, "", "deviation / mean of that time", "chosen")
+PULL_RATE = Fact(
+    "fargate.pull_rate", 12.0 * 1024**2, "bytes/s", "the whole image at each start: no cache",
+    "derived: 413 MB start in 53-62 s (elasticscale 2024), less the provisioning",
+)  # fmt: skip
+THROTTLE = "Amazon ECS developer guide, service throttle logic"
+PULL_RETRY = Fact("fargate.pull_retry", 60.0, "s", "another task after a failed pull", "chosen")
+PULL_RETRY_CAP = Fact("fargate.pull_retry_cap", 1620.0, "s", "27 minutes at most", THROTTLE)
+LAUNCH_BURST = Fact("fargate.launch_burst", 100.0, "tasks", "at once", "Fargate throttling quotas")
+LAUNCH_RATE = Fact("fargate.launch_rate", 20.0, "tasks/s", "sustained", "Fargate throttling quotas")
+FARGATE_CORE_PRICE = Fact("fargate.core_price", 0.04048, "USD/h", "a virtual core", FARGATE_PRICES)
+FARGATE_GIB_PRICE = Fact("fargate.gib_price", 0.004445, "USD/h", "a GiB of memory", FARGATE_PRICES)
+FARGATE_SIZES = tuple(  # cores and GiB on offer. Source: ECS developer guide, Fargate task sizes
+    Resources(cores, gib * GIB // 2)
+    for cores, least, most in (
+        (0.25, 1, 4), (0.5, 2, 8), (1.0, 4, 16), (2.0, 8, 32), (4.0, 16, 60),
+    )
+    for gib in range(least, most + 1)
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class FargateAgent(TaskAgent):
+    """How a task starts: a machine, the whole image, the process."""
+
+    pull_rate: float = constant(PULL_RATE, above_zero=True)
+    start_mean_s: float = constant(PROVISION)
+    start_cv: float = constant(PROVISION_CV)
+    grace_s: float = constant(STOP_TIMEOUT)
+    pull_backoff_s: float = constant(PULL_RETRY, above_zero=True)
+    pull_backoff_cap_s: float = constant(PULL_RETRY_CAP, above_zero=True)
+
+
+@dataclass(frozen=True)
+class FargatePrice(Price):
+    """What AWS asks."""
+
+    core: float = constant(FARGATE_CORE_PRICE)
+    gib: float = constant(FARGATE_GIB_PRICE)
+
+
+@dataclass(frozen=True)
+class Fargate(MicroVMs):
+    """A task is a machine, within the account's launch rate."""
+
+    name: ClassVar[str] = "fargate"
+    console: ClassVar[str] = "aws ecs"
+
+    sizes: tuple[Resources, ...] = FARGATE_SIZES
+    price: Price = field(default_factory=FargatePrice)
+    launch_rate: float = constant(LAUNCH_RATE)
+    launch_burst: float = constant(LAUNCH_BURST)
+    kubelet: Kubelet = field(default_factory=FargateAgent)
+
+
+# ---- Cloud Run ----
+RUN_PRICES = "cloud.google.com/run/pricing, request-based billing, tier 1, as quoted in 2025"
+STOP = Fact(
+    "cloud_run.stop", 10.0, "s", "SIGTERM, this wait, then SIGKILL",
+    "cloud.google.com/run/docs/container-contract, lifecycle",
+)  # fmt: skip
+INSTANCE = Fact("cloud_run.instance_start", 1.0, "s", "before the container's own boot", "chosen")
+INSTANCE_CV = Fact("cloud_run.instance_start_cv", 0.5, "", "deviation / mean of it", "chosen")
+RUN_CORE_PRICE = Fact("cloud_run.core_price", 0.0864, "USD/h", "a virtual core", RUN_PRICES)
+RUN_GIB_PRICE = Fact("cloud_run.gib_price", 0.009, "USD/h", "a GiB of memory", RUN_PRICES)
+RUN_SIZES = tuple(  # Source: cloud.google.com/run/docs/configuring/services/cpu, memory
+    Resources(cores, memory * GIB // 2)
+    for cores, most in ((1.0, 8), (2.0, 16), (4.0, 32))
+    for memory in range(1, most + 1)
+)
+
+
+@dataclass(frozen=True)
+class InstanceStart(TaskAgent):
+    """How an instance starts: images are streamed, nothing is pulled before."""
+
+    pull_rate: float = math.inf
+    start_mean_s: float = constant(INSTANCE)
+    start_cv: float = constant(INSTANCE_CV)
+    grace_s: float = constant(STOP)
+    # cloud.google.com/run/docs/deploying: the image is imported when a revision is made, and
+    # serving needs the registry no more
+    pulls: bool = False
+
+
+@dataclass(frozen=True)
+class InstancePrice(Price):
+    """What Google asks."""
+
+    core: float = constant(RUN_CORE_PRICE)
+    gib: float = constant(RUN_GIB_PRICE)
+
+
+@dataclass(frozen=True)
+class Instances(MicroVMs):
+    """An instance is a machine; as many as are asked for come at once."""
+
+    name: ClassVar[str] = "instances"
+    console: ClassVar[str] = "gcloud run"
+
+    sizes: tuple[Resources, ...] = RUN_SIZES
+    price: Price = field(default_factory=InstancePrice)
+    launch_rate: float = math.inf
+    launch_burst: float = math.inf
+    kubelet: Kubelet = field(default_factory=InstanceStart)
+    default_cores: float = 1.0

@@ -76,6 +76,12 @@ class Load(NamedTuple):
     zone: str = ""
     near: int = 0  # replicas of the service in its zone
 
+    def with_more(self, wanted: Resources, sign: int = 1) -> Load:
+        """Were so much more requested there; `sign` -1: so much less."""
+        cores = self.requested.cores + sign * wanted.cores
+        memory = self.requested.memory + sign * wanted.memory
+        return self._replace(requested=Resources(cores, memory))
+
 
 # ---- rules ----
 def requests(service: Service) -> Resources:

@@ -1,51 +1,131 @@
 """kube-scheduler: a queue by priority, a server for each replica, room made for the important.
 
-What waits is tried by priority, then age. What fits nowhere may end replicas of lower priority
-(preemption.py): it is nominated for their server, which is kept from everybody of lower priority
-until they are gone, and goes wherever it fits first. The victims end gracefully, with preStop and
-grace period; whoever keeps them asks for others, which wait in turn. Sources as in placement.py and
-preemption.py; kubernetes/kubernetes pkg/scheduler/framework/plugins/queuesort/priority_sort.go,
-pkg/scheduler/schedule_one.go evaluateNominatedNode, framework/runtime/framework.go
-RunFilterPluginsWithNominatedPods.
+What waits is tried by priority, then age. What fits nowhere may end replicas of lower priority: it
+is nominated for their server, which is kept from everybody of lower priority until they are gone,
+and goes wherever it fits first. The victims end gracefully, with preStop and grace period; whoever
+keeps them asks for others, which wait in turn. Sources as in placement.py; kubernetes/kubernetes
+pkg/scheduler/framework/plugins/queuesort/priority_sort.go, pkg/scheduler/schedule_one.go
+evaluateNominatedNode, framework/runtime/framework.go RunFilterPluginsWithNominatedPods; of
+preemption: @008b3652 framework/plugins/defaultpreemption/default_preemption.go and util/utils.go,
+@00e6d951 framework/preemption/preemption.go (read); kubernetes.io/docs pod-priority-preemption
+@09959b44. Left out: the sample of a tenth of the servers, at least a hundred (all are looked at
+here), extenders, groups of pods, preemption across servers (upstream has none either).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from sim.constants.facts import Fact, constant
 from sim.control.core.clock import Loop
 from sim.control.core.cluster import Cluster, Pending, Server
+from sim.control.scheduling import placement
 from sim.control.scheduling.disruption import Evictions, budget_of
 from sim.control.scheduling.kubelet import Kubelet
 from sim.control.scheduling.node_lifecycle import NodeLifecycle
-from sim.control.scheduling.placement import (
-    BALANCE_WEIGHT,
-    FIT_WEIGHT,
-    HARD_SKEW,
-    MAX_SKEW,
-    SERVERS,
-    SMALLEST_CPU,
-    SMALLEST_MEMORY,
-    SPREAD_WEIGHT,
-    ZONE_SKEW,
-    Load,
-    Resources,
-    best,
-    choose_apart,
-    fits,
-    load_of,
-    requested,
-    within_skew,
-)
-from sim.control.scheduling.preemption import Guest, Sacrifice, cheapest, may_preempt, sacrifice
+from sim.control.scheduling.placement import Load, Resources, fits, requested
 from sim.control.scheduling.replicas import keep
 from sim.control.scheduling.surplus import deletion_order
 from sim.dataplane.arithmetic import added
 from sim.schema.stack import Stack
+
+LEAST_PRIORITY = -(2**31)  # of a pod, so that each victim adds to a sum
+
+
+class Guest(NamedTuple):
+    """A placed replica of lower priority, which may have to give way."""
+
+    id: int
+    priority: int
+    since_s: float  # when it came to its server
+    requested: Resources
+    service: str = ""  # whose disruption budget guards it
+
+
+class Sacrifice(NamedTuple):
+    """What room on one server would cost."""
+
+    server: int
+    victims: tuple[Guest, ...]  # the most important first; never empty
+    violations: int  # victims whose disruption budget does not allow it
+
+
+def may_preempt(policy: str, nominated: bool, still_able: bool, leaving: bool) -> bool:
+    """May a replica that fits nowhere end others for its sake now?
+
+    `policy`: its PriorityClass's preemptionPolicy. `nominated`: it has made room somewhere before;
+    `still_able`: that server passes the filters that no eviction can help; `leaving`: somebody
+    there is still ending for it. Source: default_preemption.go PodEligibleToPreemptOthers."""
+    if policy == "never":
+        return False
+    return not (nominated and still_able and leaving)
+
+
+def importance(guest: Guest) -> tuple[int, float, int]:
+    """Sorts the most important first: the higher priority, then who runs for longer (upstream has
+    no third rule; here the lower id). Source: util/utils.go MoreImportantPod."""
+    return (-guest.priority, guest.since_s, guest.id)
+
+
+def over_budget(guests: Sequence[Guest], allowed: Mapping[str, int]) -> list[bool]:
+    """For each of these, in this order: would ending it as well break its budget?
+
+    `allowed`: disruptions allowed now, by service; none where it has no budget. One that is ending
+    already counts as well. Source: default_preemption.go filterPodsWithPDBViolation."""
+    budgets, broken = dict(allowed), []
+    for guest in guests:
+        if guest.service in budgets:
+            budgets[guest.service] -= 1
+        broken.append(budgets.get(guest.service, 0) < 0)
+    return broken
+
+
+def sacrifice(
+    load: Load, wanted: Resources, guests: Sequence[Guest], allowed: Mapping[str, int]
+) -> Sacrifice | None:
+    """Who must go from one server so that `wanted` fits: all guests of lower priority leave, then
+    as many as fit come back, first those whose budget would break, the important ones first.
+
+    `load`: the server with the guests. None: it helps nothing, or nobody need go.
+    Source: default_preemption.go SelectVictimsOnNode."""
+    room = load
+    for guest in guests:
+        room = room.with_more(guest.requested, -1)
+    if not guests or not fits(room, wanted):
+        return None
+    ordered = sorted(guests, key=importance)
+    ranked = list(zip(over_budget(ordered, allowed), ordered, strict=True))
+    victims, violations = [], 0
+    for breaks, guest in sorted(ranked, key=lambda pair: not pair[0]):  # stable
+        back = room.with_more(guest.requested)
+        if fits(back, wanted):
+            room = back
+        else:
+            victims.append(guest)
+            violations += breaks
+    chosen = tuple(sorted(victims, key=importance))
+    return Sacrifice(load.id, chosen, violations) if chosen else None
+
+
+def cheapest(options: Sequence[Sacrifice]) -> Sacrifice | None:
+    """The server whose victims matter least: fewest broken budgets, then the lowest of the highest
+    priorities, the lowest sum of priorities (each counted from the least possible one, so that
+    fewer victims of negative priority win), fewest victims, and the latest start of the earliest
+    started among those of the highest priority (of one instant: the later id; upstream: any).
+
+    Source: preemption.go pickOneNodeForPreemption; util/utils.go GetEarliestPodStartTime."""
+
+    def cost(option: Sacrifice) -> tuple[int, int, int, int, float, int]:
+        oldest = option.victims[0]  # of those of the highest priority
+        total = sum(v.priority - LEAST_PRIORITY for v in option.victims)
+        started = (-oldest.since_s, -oldest.id)
+        return (option.violations, oldest.priority, total, len(option.victims), *started)
+
+    return min(options, key=cost, default=None)
+
 
 CONTROL_PLANE = Fact(
     "kubernetes.control_plane_price", 0.10, "USD/h",
@@ -82,17 +162,18 @@ class Scheduling:
     name: ClassVar[str] = "scheduling"
     console: ClassVar[str] = "kubectl"
 
-    default_servers: int = constant(SERVERS, above_zero=True)  # where the stack names no number
-    max_skew: int = constant(MAX_SKEW)
-    zone_max_skew: int = constant(ZONE_SKEW)
-    fit_weight: float = constant(FIT_WEIGHT)
-    balance_weight: float = constant(BALANCE_WEIGHT)
-    spread_weight: float = constant(SPREAD_WEIGHT)
-    default_cpu_request: float = constant(SMALLEST_CPU)
-    default_memory_request: int = constant(SMALLEST_MEMORY)
+    # where the stack names no number
+    default_servers: int = constant(placement.SERVERS, above_zero=True)
+    max_skew: int = constant(placement.MAX_SKEW)
+    zone_max_skew: int = constant(placement.ZONE_SKEW)
+    fit_weight: float = constant(placement.FIT_WEIGHT)
+    balance_weight: float = constant(placement.BALANCE_WEIGHT)
+    spread_weight: float = constant(placement.SPREAD_WEIGHT)
+    default_cpu_request: float = constant(placement.SMALLEST_CPU)
+    default_memory_request: int = constant(placement.SMALLEST_MEMORY)
     bin_pack: bool = False  # MostAllocated instead of LeastAllocated
     hard_spread: bool = False  # topologySpreadConstraints with DoNotSchedule for every service
-    hard_max_skew: int = constant(HARD_SKEW)
+    hard_max_skew: int = constant(placement.HARD_SKEW)
     preemption: bool = True  # the plugin DefaultPreemption; without it priorities only sort
     kubelet: Kubelet = field(default_factory=Kubelet)
     price_per_hour: float = constant(CONTROL_PLANE)
@@ -114,15 +195,15 @@ class Scheduling:
             if waiting is not None and waiting.nominated in able:
                 return waiting.nominated  # before any other
         by_zone = cluster.by_zone(service)
-        loads = [load_of(cluster, s, service, by_zone=by_zone) for s in able]
+        loads = [placement.load_of(cluster, s, service, by_zone=by_zone) for s in able]
         weights = (self.fit_weight, self.balance_weight, self.spread_weight)
         smallest = Resources(self.default_cpu_request, self.default_memory_request)
 
         def pick(some: list[Load]) -> int | None:
             skews = self.max_skew, weights, self.bin_pack, smallest, self.zone_max_skew
-            return best(some, wanted, *skews)
+            return placement.best(some, wanted, *skews)
 
-        return choose_apart(cluster, service, loads, attrgetter("id"), pick)
+        return placement.choose_apart(cluster, service, loads, attrgetter("id"), pick)
 
     def able(self, cluster: Cluster, service: str) -> list[Server]:
         """Servers that pass all filters but that for resources. A cloud disk is of one zone, and so
@@ -140,7 +221,7 @@ class Scheduling:
             if s.released_s is None
         }
         domains = list(same.values())
-        return [s for s in up if within_skew(same[s.id], domains, self.hard_max_skew)]
+        return [s for s in up if placement.within_skew(same[s.id], domains, self.hard_max_skew)]
 
     def run(self, cluster: Cluster) -> Loop:
         cluster.clock.loop(self.lifecycle.run(cluster))
@@ -149,15 +230,14 @@ class Scheduling:
 
 def with_promises(cluster: Cluster, server: Server, service: str, waiting: Pending | None) -> Load:
     """A server with all that is placed there, and what is kept there for others."""
-    load = load_of(cluster, server, service)
+    load = placement.load_of(cluster, server, service)
     promised = [
         (cluster.service(p.service).priority, requested(cluster, p.service))
         for p in cluster.pending
         if p.nominated is server and p is not waiting
     ]
     kept = yields_to(cluster.service(service).priority, promised)
-    total = Resources(load.requested.cores + kept.cores, load.requested.memory + kept.memory)
-    return load._replace(requested=total)
+    return load.with_more(kept)
 
 
 class PriorityQueue:

@@ -132,6 +132,21 @@ class Passwords:
         shut_out = [self.delivery.place_of(self.cluster, c) for c in self.holders() if c.locked_out]
         return [p for p in dict.fromkeys(shut_out) if self.written.get(p, 0) != self.newest]
 
+    # ---- what the operator does, from her first rotation on ----
+    def write(self, human: Human, places: list[str]) -> Loop:
+        """She writes the newest one down in these."""
+        for place in places:
+            yield from step_of(human, 0, f"edits {self.delivery.edited(place)}")
+            self.written[place] = self.newest
+        self.delivery.written(self)
+
+    def repair(self, human: Human) -> Loop:
+        """Found by an incident: write it where it was forgotten, and hand it out there."""
+        for place in self.missed():
+            human.say(f"finds the old password in {self.delivery.edited(place)}")
+            yield from self.write(human, [place])
+            yield from self.delivery.restart(human, place, "", overlap=True)
+
 
 def clients(cluster: Cluster) -> list[str]:
     """Services with a database connection: workers first, then those that users call."""

@@ -37,27 +37,11 @@ def window_s(changed_s: float, all_have_s: float) -> float:
 
 
 # ---- the runbook ----
-class Rotation:
-    """What the operator knows of the passwords from her first rotation on."""
-
-    def __init__(self, passwords: Passwords) -> None:
-        self.passwords = passwords
-
-    def missed(self) -> list[str]:
-        return self.passwords.missed()
-
-    def refuses(self, c: Container) -> bool:
-        return self.passwords.refuses(c)
-
-    def repair(self, human: Human) -> Loop:
-        yield from repair(human, self.passwords)
-
-
 def rotate(human: Human, ask: RotateSecret, database: str) -> Loop:
     """Log in, then the steps in their order; she keeps an eye on it meanwhile."""
     cluster = human.cluster
     passwords = passwords_of(cluster, delivery_of(cluster))
-    human.rotation = human.rotation or Rotation(passwords)
+    human.rotation = human.rotation or passwords
     human.looking += 1
     passwords.rotating = True
     yield from human.login()
@@ -66,7 +50,7 @@ def rotate(human: Human, ask: RotateSecret, database: str) -> Loop:
     places = reached(human, passwords.delivery.places(cluster), ask.missed)
     for step in order(ask.overlap, passwords.delivery.restarts):
         if step == "write":
-            yield from write(human, passwords, places)
+            yield from passwords.write(human, places)
         elif step in ("add", "change"):
             yield from accept(human, passwords, old, database, step == "add")
         elif step == "restart":
@@ -101,13 +85,6 @@ def reached(human: Human, places: list[str], missed: int | None) -> list[str]:
     return [place for place, forgot in zip(places, drawn, strict=True) if not forgot]
 
 
-def write(human: Human, passwords: Passwords, places: list[str]) -> Loop:
-    for place in places:
-        yield from step_of(human, 0, f"edits {passwords.delivery.edited(place)}")
-        passwords.written[place] = passwords.newest
-    passwords.delivery.written(passwords)
-
-
 def accept(human: Human, passwords: Passwords, old: int, database: str, both: bool) -> Loop:
     """The database takes the new password from now; the old one only if it is another user's."""
     verb = "`CREATE ROLE`: a second user" if both else "`ALTER ROLE`: the new password"
@@ -130,11 +107,3 @@ def watch(human: Human, passwords: Passwords, places: list[str]) -> Loop:
     until = human.cluster.clock.now + habits.rotation_watch
     while waiting_for(passwords, places) and human.cluster.clock.now < until:
         yield from human.wait(habits.confirm_look)
-
-
-def repair(human: Human, passwords: Passwords) -> Loop:
-    """Found by an incident: write the password where it was forgotten, and hand it out there."""
-    for place in passwords.missed():
-        human.say(f"finds the old password in {passwords.delivery.edited(place)}")
-        yield from write(human, passwords, [place])
-        yield from passwords.delivery.restart(human, place, "", overlap=True)

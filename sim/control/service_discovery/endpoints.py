@@ -60,9 +60,6 @@ def next_sync(now_s: float, last_sync_s: float, min_sync_s: float) -> float:
     return max(now_s, last_sync_s + min_sync_s)
 
 
-# ---- data: what happens to each connection ----
-
-
 # ---- the endpoint slice controller and kube-proxy ----
 @dataclass(frozen=True)
 class Endpoints:

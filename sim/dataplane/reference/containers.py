@@ -84,7 +84,7 @@ class Instance:
         self.held = 0  # slots in use: requests or jobs, not probes of a worker
         self.backlog: deque[Work] = deque()  # of the kernel; then, accepted at once, its own queue
         self.unaccepted = 0  # the last so many of it came while it hung
-        self.memory = self.extra = self.leaked = 0
+        self.memory = self.extra = 0
         self.noted = False  # OOM was told
         self.open_at = INFINITY  # when the next start-up connection is due
         self.served = self.errors = 0
@@ -111,7 +111,7 @@ class Instance:
         self.station.cap, self.station.weight = profile.cpu_limit, profile.cpu_weight
         self.station.frozen = self.hung = self.noted = self.stuck = False
         self.station.touch()
-        self.leaked = self.extra = 0
+        self.extra = 0
         self.life = Life.STARTING
         self.grow(profile.memory_base)
 
@@ -213,8 +213,6 @@ class Instance:
         """Its slot is free, and what it leaks stays."""
         del self.inside[work.id]
         self.held -= 1
-        if self.profile.leak_per_request:
-            self.leaked += self.profile.leak_per_request
         self.grow(self.profile.leak_per_request - self.profile.memory_per_request)
 
     def move_up(self) -> None:

@@ -8,14 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import fields
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
+from sim.control.core.choices import TEN
 from sim.control.core.records import NonsenseError
 from sim.platforms.own.files import shown
-from sim.platforms.platform import Platform
 from sim.schema.fields import InputError
 
 YIELDED = re.compile(r'File "(.+?)", line (\d+), in .*Invalid yield value "(.*)"', re.S)
@@ -104,10 +103,9 @@ def _culprit(error: BaseException, files: Mapping[Path, ModuleType]) -> Culprit 
 
 def _fills(record: Any, module: ModuleType) -> str:
     """Which of the ten choices this record is; nothing if it is none."""
-    ten = [field.name for field in fields(Platform)]
-    own = [name for name in ten if type(getattr(module.PLATFORM, name)) is type(record)]
+    own = [name for name in TEN if type(getattr(module.PLATFORM, name)) is type(record)]
     capability = getattr(record, "capability", "")
-    return capability if capability in ten else "".join(own[:1])
+    return capability if capability in TEN else "".join(own[:1])
 
 
 def _clock(seconds: float) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 import os
+import pkgutil
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -20,8 +21,7 @@ from types import ModuleType, TracebackType
 from typing import NamedTuple
 
 from sim.control.relocations import MovedError
-from sim.platforms.own.validation import wrong_choices
-from sim.platforms.platform import Platform
+from sim.platforms.platform import Platform, wrong_choices
 from sim.schema.characters import printable
 from sim.schema.fields import InputError, refuse_all, why_not
 from sim.schema.text.document import describe
@@ -29,6 +29,7 @@ from sim.schema.text.files import read_text, real
 from sim.schema.text.validation import closest
 
 FOLDER = Path("platforms")
+OURS = Path(__file__).resolve().parents[1]
 ROOTS = ("scenario", "stack", "all")  # words that mean something else where a platform may stand
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -46,13 +47,19 @@ _pinned: dict[str, Source] | None = None  # in a worker: what its parent has rea
 
 
 # ---- finding ----
-def files(built_in: Iterable[str]) -> dict[str, Path]:
-    """Name and file of each, those of the folder and those given by path. What of the folder has a
-    name that no platform can have is left out (`misnamed`). InputError for two of one name."""
+def built_in() -> list[str]:
+    """The names of our own."""
+    modules = (m for m in pkgutil.iter_modules([str(OURS)]) if not m.ispkg)
+    return sorted(m.name for m in modules if m.name != "platform")
+
+
+def outside() -> dict[str, Path]:
+    """Name and file of each from outside: those of the folder and those given by path. What of the
+    folder has a name that no platform can have is left out (`misnamed`). InputError for two of one
+    name."""
     if _pinned is not None:
         return {name: source.path for name, source in _pinned.items()}
-    taken = tuple(built_in)
-    free = (path for path in _in_folder() if not why_not(partial(_check_name, path, taken)))
+    free = (path for path in _in_folder() if not why_not(partial(_check_name, path)))
     paths = {path.stem: real(path) for path in free}
     for name, path in _given.items():
         other = paths.get(name, path)
@@ -63,12 +70,12 @@ def files(built_in: Iterable[str]) -> dict[str, Path]:
     return paths
 
 
-def misnamed(built_in: Iterable[str]) -> list[InputError]:
-    """What is wrong with the names of those files of the folder that `files` leaves out."""
-    taken, errors = tuple(built_in), []
+def misnamed() -> list[InputError]:
+    """What is wrong with the names of files in `platforms/` that for this reason are none."""
+    errors = []
     for path in _in_folder():
         try:
-            _check_name(path, taken)
+            _check_name(path)
         except InputError as error:
             errors.append(error)
     return errors
@@ -99,31 +106,31 @@ def is_path(text: str) -> bool:
     return bool(_split(text)[1]) or os.sep in text or (os.altsep or os.sep) in text
 
 
-def named(texts: Iterable[str], built_in: Iterable[str]) -> tuple[str, ...]:
+def named(texts: Iterable[str]) -> tuple[str, ...]:
     """The names of platforms, some of which may be given by path (`./night_watch.py`, and
-    `./night_watch.py-autoscaling` for one without that choice)."""
-    known = tuple(built_in)
+    `./night_watch.py-autoscaling` for one without that choice): that becomes its name, and it is
+    known by it from now on. InputError for a file that is not there."""
     own: dict[str, Path] = {}
     names = []
     for text in texts:
         if not isinstance(text, str) or not is_path(text):
             names.append(text)
             if f"{text}.py" in [path.name for path in _in_folder()]:
-                _check_name(FOLDER / f"{text}.py", known)
+                _check_name(FOLDER / f"{text}.py")
             continue
         head, _, without = _split(text)
         path = _existing(head)
         if _is_ours(path.parent):
             names.append(path.stem + without)
             continue
-        _check_name(path, known)
+        _check_name(path)
         other = own.setdefault(path.stem, real(path))
         if other != real(path):
             raise _second(path, other)
         _given[path.stem] = real(path)
         names.append(path.stem + without)
     if own:
-        files(known)  # one of that name may also be in the folder
+        outside()  # one of that name may also be in the folder
     return tuple(dict.fromkeys(names))
 
 
@@ -145,7 +152,7 @@ def shown(path: Path) -> str:
 
 def _is_ours(folder: Path) -> bool:
     """Is it this package, seen from inside a checkout?"""
-    return real(folder) == Path(__file__).resolve().parents[1]
+    return real(folder) == OURS
 
 
 def _is_below(path: Path) -> bool:
@@ -170,13 +177,13 @@ def _existing(text: str) -> Path:
     raise InputError(text, found=found, expected="a platform's Python file", nearest=near)
 
 
-def _check_name(path: Path, built_in: Iterable[str]) -> None:
+def _check_name(path: Path) -> None:
     file, name = shown(real(path)), path.stem
     if not NAME.fullmatch(name):
         word = re.sub(r"\W+", "_", name.lower()).strip("_0123456789") or "mine"
         expected = f"lower-case letters, digits and _, such as {word}.py"
         raise InputError(file, found=f"a platform called {name!r}", expected=expected)
-    if name in (*built_in, *ROOTS, "platform"):
+    if name in (*built_in(), *ROOTS, "platform"):
         found = f"the name {name!r}, which is already taken"
         expected = f"a new name, such as my_{name}.py"
         raise InputError(file, found=found, expected=expected)
@@ -200,12 +207,6 @@ def refresh() -> None:
     for path, (text, _) in list(_loaded.items()):
         if _pinned is None and (not path.is_file() or _text(path) != text):
             del _loaded[path]
-
-
-def forget() -> None:
-    """As if this process had been given no file by path and had read none."""
-    _given.clear()
-    _loaded.clear()
 
 
 def sources(names: Mapping[str, Path]) -> dict[str, Source]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from sim.control.autoscaling.cloud_run import OnDemand, allowed, instances_for
+from sim.control.autoscaling.target_tracking import OnDemand, allowed, instances_for
 from sim.control.core.records import Change
 from tests.control.world import EMPTY, World, stack_of, steps
 

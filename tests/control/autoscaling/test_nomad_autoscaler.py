@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from sim.control.autoscaling.nomad_autoscaler import NomadAutoscaler, target_value
+from sim.control.autoscaling.target_tracking import NomadAutoscaler, target_value
 from tests.control.world import EMPTY, World, stack_of, steps
 
 

@@ -30,7 +30,7 @@ CHANGING = {
     "setdefault", "sort", "update",
 }  # fmt: skip
 # a controller's own memory of a container, with fields of the same names: (file, variable)
-MEMORY = {("docker", "past"), ("probes", "status")}
+MEMORY = {("restarts", "past"), ("probes", "status")}
 
 
 def path_of(node: ast.expr) -> list[str]:

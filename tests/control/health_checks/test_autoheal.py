@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sim.control.health_checks.autoheal import Seen, unhealthy
+from sim.control.health_checks.docker import Seen, unhealthy
 from tests.control.outage import CALM, replay, rows, when
 
 HANG = {"at": 300.0, "hang": {"service": "http"}}

@@ -12,11 +12,15 @@ from typing import Any
 import pytest
 
 from sim.control.core.cluster import Container
-from sim.control.health_checks.cloud_run import StartupProbe
-from sim.control.health_checks.consul import ServiceChecks, restarts
-from sim.control.health_checks.docker import DockerHealthchecks
-from sim.control.health_checks.swarm import SwarmHealthchecks
-from sim.control.health_checks.target_group import Target, TargetHealth, counted
+from sim.control.health_checks.checks import (
+    ServiceChecks,
+    StartupProbe,
+    Target,
+    TargetHealth,
+    counted,
+    restarts,
+)
+from sim.control.health_checks.docker import DockerHealthchecks, SwarmHealthchecks
 from tests.control.world import EMPTY, World, stack_of
 
 CHECK = {"interval": 10.0, "timeout": 4.0, "retries": 2}

@@ -7,10 +7,8 @@ from dataclasses import replace
 import pytest
 
 from sim.control.core.cluster import Cluster
-from sim.control.load_balancing import ingress
 from sim.control.load_balancing import mesh as outliers
-from sim.control.load_balancing.ingress import IngressBalancing
-from sim.control.load_balancing.kube_proxy import ServiceBalancing
+from sim.control.load_balancing import proxies
 from sim.control.load_balancing.mesh import (
     Host,
     MeshBalancing,
@@ -20,6 +18,7 @@ from sim.control.load_balancing.mesh import (
     may_eject,
     swept,
 )
+from sim.control.load_balancing.proxies import IngressBalancing, ServiceBalancing
 from sim.control.service_discovery.endpoints import Endpoints
 from sim.dataplane.codes import Algorithm, Note
 from sim.platforms import configure, load
@@ -108,7 +107,7 @@ def test_constants() -> None:
     assert (mesh.outlier_failures, mesh.retries, mesh.connect_timeout_s) == (5, 2, 10.0)
     assert mesh.proxy
     assert mesh.redispatch
-    assert (ingress.TRIES.value, edge.retries, edge.connect_timeout_s) == (3, 2, 5.0)
+    assert (proxies.TRIES.value, edge.retries, edge.connect_timeout_s) == (3, 2, 5.0)
     assert (edge.algorithm, edge.redispatch, edge.retry_errors) == (Algorithm.ROUND_ROBIN, 1, 1)
     assert not IngressBalancing(replay=False).routing().retry_errors
 

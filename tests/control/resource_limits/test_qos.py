@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from sim.control.core.oom import Process, badness, oom_victim
-from sim.control.resource_limits.pressure import EVICTION_HARD, EVICTION_MONITOR
-from sim.control.resource_limits.qos import (
+from sim.control.resource_limits.pressure import (
+    EVICTION_HARD,
+    EVICTION_MONITOR,
     Consumer,
     eviction_ranking,
     oom_score_adj,

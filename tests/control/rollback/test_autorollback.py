@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from sim.control.rollback.autorollback import AutoRollback, verdict
-from sim.control.rolling_updates.analysis import Analysis
+from sim.control.rollback.undo import AutoRollback, verdict
+from sim.control.rolling_updates.releases import Analysis
 from sim.dataplane.tables import ContainerGauge
 from sim.platforms.compose import PLATFORM as COMPOSE
 from sim.platforms.kubernetes import PLATFORM as KUBERNETES

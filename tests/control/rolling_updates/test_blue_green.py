@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from sim.control.rollback.commands import RolloutUndo
-from sim.control.rolling_updates.analysis import Analysis
+from sim.control.rollback.undo import RolloutUndo
 from sim.control.rolling_updates.blue_green import SCALE_DOWN_DELAY, BlueGreen, double_set
+from sim.control.rolling_updates.releases import Analysis
 from sim.dataplane.tables import ContainerGauge
 from sim.platforms.compose import PLATFORM as COMPOSE
 from sim.platforms.kubernetes import PLATFORM as KUBERNETES

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from sim.control.rollback.commands import RolloutUndo
-from sim.control.rolling_updates.analysis import Analysis, Counts, assessed, counted, measured
+from sim.control.rollback.undo import RolloutUndo
 from sim.control.rolling_updates.canary import Canary, canary_sizes, shares, shrink_others
+from sim.control.rolling_updates.releases import Analysis, Counts, assessed, counted, measured
 from sim.control.scheduling.replicas import ReplicaSet
 from sim.dataplane.tables import ContainerGauge
 from sim.platforms.compose import PLATFORM as COMPOSE

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from sim.control.rollback.commands import RolloutUndo
+from sim.control.rollback.undo import RolloutUndo
 from sim.control.rolling_updates.deployment import (
     MAX_SURGE,
     MAX_UNAVAILABLE,

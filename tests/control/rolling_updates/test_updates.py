@@ -11,11 +11,17 @@ from typing import Any
 import pytest
 
 from sim.control.core.cluster import Container
-from sim.control.rolling_updates.batches import batch, update_step
-from sim.control.rolling_updates.cloud_run import Revisions
-from sim.control.rolling_updates.ecs import EcsDeployment, breaker_threshold, fenceposts
-from sim.control.rolling_updates.nomad import Update
-from sim.control.rolling_updates.swarm import SwarmUpdate, too_many_failures
+from sim.control.rolling_updates.updates import (
+    EcsDeployment,
+    Revisions,
+    SwarmUpdate,
+    Update,
+    batch,
+    breaker_threshold,
+    fenceposts,
+    too_many_failures,
+    update_step,
+)
 from sim.control.scheduling.replicas import Phase, ReplicaSet
 from sim.schema.scenario import Version
 from tests.control.world import EMPTY, World, stack_of

@@ -14,7 +14,6 @@ from sim.control.scheduling.kubelet import (
     VOLUME_DETACH,
     Kubelet,
 )
-from sim.control.scheduling.nomad import NomadScheduling
 from sim.control.scheduling.placement import (
     SERVERS,
     Load,
@@ -31,7 +30,7 @@ from sim.control.scheduling.placement import (
 )
 from sim.control.scheduling.replicas import next_stale
 from sim.control.scheduling.scheduler import Scheduling
-from sim.control.scheduling.swarm import SwarmScheduling
+from sim.control.scheduling.tasks import NomadScheduling, SwarmScheduling
 from sim.schema.scenario import Version
 from sim.schema.stack import Service
 from tests.control.world import MANAGED, World, stack_of

@@ -11,16 +11,18 @@ from sim.control.autoscaling.cluster_autoscaler import NodeGroup, ServerAutoscal
 from sim.control.autoscaling.hpa_loop import Autoscaling
 from sim.control.core.cluster import Pending
 from sim.control.scheduling.placement import Load, Resources
-from sim.control.scheduling.preemption import (
+from sim.control.scheduling.scheduler import (
     Guest,
     Sacrifice,
+    Scheduling,
     cheapest,
     importance,
     may_preempt,
     over_budget,
+    queue_order,
     sacrifice,
+    yields_to,
 )
-from sim.control.scheduling.scheduler import Scheduling, queue_order, yields_to
 from sim.library.scenarios import load_scenario
 from sim.platforms import configured
 from sim.schema.fields import InputError

@@ -17,7 +17,7 @@ from sim.control.scheduling.surplus import (
     newest_first,
     ranks,
 )
-from sim.control.scheduling.swarm import SwarmScheduling
+from sim.control.scheduling.tasks import SwarmScheduling
 from tests.control.world import MANAGED, World, stack_of
 
 HOUR = 3600

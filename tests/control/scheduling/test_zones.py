@@ -9,9 +9,8 @@ from math import log
 import pytest
 
 from sim.control.core.wires import emptiest
-from sim.control.scheduling.nomad import binpack_choice, even_spread
 from sim.control.scheduling.placement import Load, Resources, best, spread
-from sim.control.scheduling.swarm import SpreadNode, spread_choice
+from sim.control.scheduling.tasks import SpreadNode, binpack_choice, even_spread, spread_choice
 from sim.platforms import load as choices_of
 from sim.results.metrics import percentile
 from tests.control.outage import replay, rows, when

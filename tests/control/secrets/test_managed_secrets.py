@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sim.control.secrets.nomad_templates import (
+from sim.control.secrets.managed_secrets import (
     KILL_TIMEOUT,
     RENDER,
     SPLAY,

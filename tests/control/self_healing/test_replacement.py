@@ -11,11 +11,15 @@ from typing import Any
 import pytest
 
 from sim.control.core.cluster import Container
-from sim.control.self_healing.docker import DockerRestarts
-from sim.control.self_healing.kubelet import KubeletRestarts
 from sim.control.self_healing.managed import provide
-from sim.control.self_healing.nomad import Restart, reschedule_delay, restarts_in_place
-from sim.control.self_healing.tasks import SwarmReplacement, TaskReplacement
+from sim.control.self_healing.restarts import DockerRestarts, KubeletRestarts
+from sim.control.self_healing.tasks import (
+    Restart,
+    SwarmReplacement,
+    TaskReplacement,
+    reschedule_delay,
+    restarts_in_place,
+)
 from tests.control.world import EMPTY, World, stack_of
 
 

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import pytest
 
-from sim.control.self_healing.docker import (
+from sim.control.self_healing.restarts import (
     BACKOFF_CAP,
     BACKOFF_FACTOR,
     BACKOFF_RESET,
     BACKOFF_START,
-    daemon_starts,
-    docker_backoff,
-    docker_restart,
-)
-from sim.control.self_healing.kubelet import (
     CRASH_LOOP_CAP,
     CRASH_LOOP_FACTOR,
     CRASH_LOOP_RESET,
     CRASH_LOOP_START,
     PLEG_RELIST,
+    DockerRestarts,
+    KubeletRestarts,
     crash_loop_backoff,
+    daemon_starts,
+    docker_backoff,
+    docker_restart,
 )
 from tests.control.outage import replay, rows, when
+
+DOCKER, KUBELET = DockerRestarts().backoff, KubeletRestarts().backoff
 
 
 @pytest.mark.parametrize(
@@ -50,12 +52,12 @@ def test_docker_restart(
 def test_docker_backoff_doubles_to_a_minute_and_starts_anew_after_ten_seconds() -> None:
     waits, wait = [], 0.0
     for _ in range(12):
-        wait = docker_backoff(wait, ran_s=1.0)
+        wait = docker_backoff(wait, 1.0, DOCKER)
         waits.append(round(wait, 3))
     assert waits == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 51.2, 60.0, 60.0]
     assert sum(waits[:10]) == pytest.approx(102.3)  # shared facts, orchestrators 1.1
-    assert docker_backoff(60.0, ran_s=9.999) == 60.0
-    assert docker_backoff(60.0, ran_s=10.0) == 0.1
+    assert docker_backoff(60.0, 9.999, DOCKER) == 60.0
+    assert docker_backoff(60.0, 10.0, DOCKER) == 0.1
 
 
 @pytest.mark.parametrize(
@@ -78,11 +80,11 @@ def test_daemon_starts(policy: str, exit_code: int, by_hand: bool, starts: bool)
 def test_crash_loop_backoff() -> None:
     waits, level = [], 0.0
     for _ in range(8):
-        wait, level = crash_loop_backoff(level, ran_s=1.0)
+        wait, level = crash_loop_backoff(level, 1.0, KUBELET)
         waits.append(wait)
     assert waits == [0.0, 10.0, 20.0, 40.0, 80.0, 160.0, 300.0, 300.0]
-    assert crash_loop_backoff(300.0, ran_s=600.0) == (300.0, 300.0)  # keeps its level
-    assert crash_loop_backoff(300.0, ran_s=600.1) == (0.0, 10.0)
+    assert crash_loop_backoff(300.0, 600.0, KUBELET) == (300.0, 300.0)  # keeps its level
+    assert crash_loop_backoff(300.0, 600.1, KUBELET) == (0.0, 10.0)
 
 
 def test_constants() -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from sim.control.load_balancing.kube_proxy import ServiceBalancing
+from sim.control.load_balancing.proxies import ServiceBalancing
 from sim.control.service_discovery.endpoints import (
     MIN_SYNC,
     WATCH_DELAY,

@@ -1,7 +1,7 @@
-"""Automatic rollback: a rollout that does not become available in time, or whose replicas answer
-with errors, is undone without a person.
+"""Rollback: one command that takes the version before, typed by a person; or by itself, where a
+rollout does not become available in time, or its replicas answer with errors.
 
-A Deployment does neither by itself. What does: `helm upgrade --rollback-on-failure` (once
+A Deployment does the latter never. What does: `helm upgrade --rollback-on-failure` (once
 `--atomic`) waits for the replicas and rolls back at its time-out; Nomad's auto_revert, Swarm's
 failure_action and the deployment circuit breaker and alarms of Amazon ECS do the like (shared
 facts, orchestrators sections 3 to 5). The deadline cannot see a version that becomes ready and
@@ -19,9 +19,65 @@ from sim.control.core.choices import Choices
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster
 from sim.control.core.records import STATEFUL
-from sim.control.rollback.commands import PreviousVersion
-from sim.control.rolling_updates.analysis import Analysis, AnalysisRun
+from sim.control.rolling_updates.releases import Analysis, AnalysisRun
+from sim.control.rolling_updates.updates import rolled_back
 from sim.schema.scenario import Version
+
+
+@dataclass(frozen=True)
+class PreviousVersion:
+    """What each of these commands asks for: the rollout itself is an ordinary one."""
+
+    def undo(self, cluster: Cluster, service: str) -> None:
+        """The previous version is wanted again; a second undo is a redo."""
+        cluster.set_version(service, cluster.previous.get(service, cluster.versions[service]))
+
+
+@dataclass(frozen=True)
+class RolloutUndo(PreviousVersion):
+    """`kubectl rollout undo`: the old template is written back; the rollout itself is an ordinary
+    one, under the same limits, that begins with the broken replicas. A person types it.
+
+    Source: deployment/util FindNewReplicaSet: the old ReplicaSet is found again by its template."""
+
+    capability: ClassVar[str] = "rollback"
+    name: ClassVar[str] = "rollout_undo"
+    console: ClassVar[str] = "kubectl"
+
+
+@dataclass(frozen=True)
+class ServiceRollback(PreviousVersion):
+    """`docker service rollback`: the previous spec, one step, typed by a person.
+
+    Source: swarmkit controlapi/service.go PreviousSpec."""
+
+    name: ClassVar[str] = "service_rollback"
+    console: ClassVar[str] = "docker service"
+
+
+@dataclass(frozen=True)
+class JobRevert(PreviousVersion):
+    """`nomad job revert`: an older version of the job, typed by a person."""
+
+    name: ClassVar[str] = "job_revert"
+    console: ClassVar[str] = "nomad"
+
+
+@dataclass(frozen=True)
+class PreviousTaskDefinition(PreviousVersion):
+    """`aws ecs update-service --task-definition` with the revision before, typed by a person."""
+
+    name: ClassVar[str] = "previous_task_definition"
+    console: ClassVar[str] = "aws ecs"
+
+
+@dataclass(frozen=True)
+class TrafficSplit(PreviousVersion):
+    """100 % of the traffic back to the old revision: one command, never by itself."""
+
+    name: ClassVar[str] = "traffic_split"
+    console: ClassVar[str] = "gcloud run"
+
 
 ROLLBACK_TIMEOUT = Fact(
     "auto_rollback.timeout", 300.0, "s",
@@ -149,6 +205,4 @@ class RolloutWatch:
         """Write the last good version back; the rollout itself is an ordinary one."""
         old, cluster = self.good[self.service], self.cluster
         text = f"{self.service} {self.version.name}: {why}; rolled back to {old.name} by itself"
-        cluster.say("rollback", self.service, text)
-        cluster.acted()
-        cluster.set_version(self.service, old)
+        rolled_back(cluster, self.service, old, text)
