@@ -60,13 +60,19 @@ def test_a_request_meets_the_close_of_an_idle_connection(plane_class, closing, w
     assert again.causes() == {Outcome.SUCCEEDED: 20}
 
 
-def test_so_many_requests_meet_a_close(plane_class):
+@pytest.mark.parametrize("whose", ["shared", "its own", "a proxy's"])
+def test_so_many_requests_meet_a_close(plane_class, whose):
     """One a second, one connection that is idle for a second at most and closing for another: the
     gap falls there with p = exp(-1) - exp(-2). Who is refused leaves none to the next, so that
     p / (1 + p) = 0.189 are; three deviations of 3,000 are 0.022."""
     client = replace(KEPT, connection_idle_s=1.0, connection_closing_s=1.0)
-    work = Workload(1, 3000.0, poisson(1.0), client, TURNS)
-    run = drive(plane_class, world(work, replace(FAST, cpu=constant(0.0)), script=()))
+    client = replace(client, connection_exclusive=whose == "its own")
+    server, routing = replace(FAST, cpu=constant(0.0)), TURNS
+    if whose == "a proxy's":
+        client, routing = Client(), replace(TURNS, proxy=True, keeps=9)
+        server = replace(server, keep_alive_s=1.0, closing_s=1.0)
+    work = Workload(1, 3000.0, poisson(1.0), client, routing)
+    run = drive(plane_class, world(work, server, script=()))
     p = math.exp(-1.0) - math.exp(-2.0)
     refused = run.causes()[Outcome.REFUSED]
     assert refused / sum(run.causes().values()) == pytest.approx(p / (1.0 + p), abs=0.022)
@@ -318,3 +324,18 @@ def test_a_proxys_connections_end_with_the_process_behind(plane_class):
     assert drive(plane_class, world(work, BEHIND)).causes()[Outcome.REFUSED] == 1
     run = drive(plane_class, world(work, BEHIND, script=script))
     assert run.causes() == {Outcome.SUCCEEDED: 2}
+
+
+def test_connections_in_use_stay_with_their_tries_when_the_record_grows():
+    """Rows of a try's own stand behind those that clients keep, of which there are more then."""
+    layout = pytest.importorskip("sim.dataplane.kernel.layout")
+    box = layout.empty_record(8, 2)
+    w = box[0]
+    w["work_top"], w["kept_top"], w["containers"] = 3, 1, 1
+    w["work"]["kept"][:3] = (0, -1, w["kept_own"] + 2)
+    w["kept"]["opened"][[0, int(w["kept_own"]) + 2]] = (1.0, 2.0)
+    new = layout.grown(box, 16, 4)[0]
+    shared, none, own = new["work"]["kept"][:3]
+    assert (shared, none, own) == (0, -1, new["kept_own"] + 2)
+    assert new["kept_own"] > w["kept_own"]
+    assert [new["kept"]["opened"][row] for row in (shared, own)] == [1.0, 2.0]
