@@ -23,7 +23,7 @@ from sim.dataplane.codes import (
 _, EXPONENTIAL, LOGNORMAL, UNIFORM = (kind.value for kind in LawKind)
 LOG_GROWTH = math.log(LATENCY_GROWTH)
 LAST_BIN = LATENCY_BINS - 1
-LAST_OF_BLOCK = (1 << BLOCK_BITS) - 1
+LAST_OF_BLOCK, BELOW_BLOCK = (1 << BLOCK_BITS) - 1, (1 << BLOCK_SHIFT) - 1
 INFINITY = math.inf
 
 
@@ -99,6 +99,16 @@ def attempt_id(request: int, retry: int) -> int:
     """The id of a request's n-th retry (0: its first try), codes.BLOCK_BITS and beside it."""
     block = retry >> BLOCK_BITS
     return (block << BLOCK_SHIFT) + (request << BLOCK_BITS) + (retry & LAST_OF_BLOCK)
+
+
+def request_of(attempt: int) -> int:
+    """The request of an attempt's id."""
+    return (attempt & BELOW_BLOCK) >> BLOCK_BITS
+
+
+def retry_of(attempt: int) -> int:
+    """Which of its retries it is."""
+    return (attempt >> BLOCK_SHIFT << BLOCK_BITS) + (attempt & LAST_OF_BLOCK)
 
 
 def latency_bin(latency: float) -> int:

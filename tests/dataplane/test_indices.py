@@ -45,5 +45,6 @@ def test_no_index_leaves_its_array(tmp_path):
     done = checked(
         tmp_path, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-n", "0",
         "tests/dataplane/test_twins.py", "tests/dataplane/test_ties.py",
+        "tests/dataplane/test_lines.py",
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr

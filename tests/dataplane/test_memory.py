@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
-import numpy as np
+import math
 
-from sim.dataplane.codes import Kind
-from sim.dataplane.kernel.layout import JOBS, JOBS_PER_WORK, REQUESTS, WORK, empty_record, grown
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.dataplane.codes import Kind, Outcome
+from sim.dataplane.kernel.layout import (
+    CONTAINERS,
+    JOBS_PER_WORK,
+    REQUESTS,
+    WORK,
+    WORKS,
+    can_be,
+    empty_record,
+    grown,
+    layout,
+)
 from sim.dataplane.kernel.plane import CompiledPlane
-from sim.dataplane.profile import Arrivals, Profile, Workload
+from sim.dataplane.profile import Arrivals, Client, Profile, Workload
 from tests.dataplane.worlds import constant, world
 from tests.dataplane.worlds import drive as run_of
 
 PAGE = 4096
+N = 300_000
 
 
 def resident() -> int:
@@ -20,13 +34,52 @@ def resident() -> int:
         return int(file.read().split()[1]) * PAGE
 
 
-def test_a_waiting_job_takes_a_line_of_the_cache() -> None:
-    assert np.dtype(JOBS, align=True).itemsize == 64
+def in_use(box: NDArray[np.void]) -> int:
+    """Bytes of the places that are or were taken, of all that grows with what waits. (Rings of
+    timers do not: what finds no room there is in the heap.)"""
+    w = box[0]
+    works, links = int(w["work_top"]), 2 * int(w["work_top"])
+    used = {
+        "work": works, "next": links, "prev": links, "request": w["request_top"],
+        "line": w["line_top"], "job": w["job_top"], "delivery": w["delivery_top"],
+        "heap": w["heap_n"], "agenda": w["agenda_tail"],
+    }  # fmt: skip
+    return sum(int(n) * w[table].itemsize for table, n in used.items())
 
 
-def test_a_waiting_request_takes_a_client_and_a_work_of_three_lines() -> None:
+def test_a_waiting_request_takes_48_bytes() -> None:
+    """Users of whom each waits for 1,000 s at most, before a process that accepts all of them."""
+    times = np.arange(N) / 100_000
+    busy = Profile(Kind.HTTP, slots=4, at_once=True, cpu=constant(1e6))
+    for patience_s in (1_000.0, math.inf):
+        client = Client(timeout_s=patience_s)
+        run = run_of(CompiledPlane, world(Workload(1, 4.0, Arrivals(times_s=times), client), busy))
+        assert run.plane.gauge().in_flight == run.plane.books().open_requests == N
+        each = in_use(run.plane.box) / N
+        assert each < 48.5
+
+
+def test_all_who_wait_may_be_told_at_once() -> None:
+    """Nobody becomes a work for it; all are clients again, and gone."""
+    times = np.arange(N) / 100_000
+    busy = Profile(Kind.HTTP, slots=4, at_once=True, cpu=constant(1e6))
+    crowd = Workload(1, 5.0, Arrivals(times_s=times), Client(timeout_s=1_000.0))
+    run = run_of(CompiledPlane, world(crowd, busy, script=[(4.0, "exit", (0,))]))
+    assert run.causes() == {Outcome.DROPPED_ON_KILL: N}
+    assert run.plane.box[0]["lined"] == run.plane.books().open_requests == 0
+    assert run.plane.box[0]["work_top"] < 100
+
+
+def test_a_work_in_flight_takes_three_lines_of_the_cache() -> None:
     assert np.dtype(WORK, align=True).itemsize <= 3 * 64
     assert np.dtype(REQUESTS, align=True).itemsize == 40
+
+
+def test_what_the_record_can_hold_is_known_before_it_is_made() -> None:
+    """numpy counts its bytes in 31 bits, and goes on from below zero."""
+    assert can_be(2 * WORKS, CONTAINERS)
+    assert layout(2 * WORKS, CONTAINERS).itemsize < 2**31
+    assert not can_be(4 * WORKS, CONTAINERS)
 
 
 def test_growing_takes_no_memory_for_places_that_nobody_has_used() -> None:
@@ -43,12 +96,14 @@ def test_growing_takes_no_memory_for_places_that_nobody_has_used() -> None:
     assert (wider[0]["job"]["id"][:used] == np.arange(used)).all()
 
 
-def test_jobs_wait_by_the_hundred_thousand_without_more_places_for_works() -> None:
-    times = np.arange(300_000) / 100_000
+def test_a_waiting_job_takes_48_bytes_and_no_place_for_a_work() -> None:
+    times = np.arange(N) / 100_000
     api = Profile(Kind.HTTP, slots=10**6, cpu=constant(0.0), push_rate=1.0)
     small = world(Workload(1, 4.0, Arrivals(times_s=times)), api, Profile(Kind.QUEUE))
     run = run_of(CompiledPlane, small)
-    assert run.plane.gauge().jobs_queued == run.plane.books().jobs_queued == 300_000
+    assert run.plane.gauge().jobs_queued == run.plane.books().jobs_queued == N
+    each = in_use(run.plane.box) / N
+    assert each < 48.5
 
 
 def test_an_empty_record_takes_what_is_written_and_no_large_pages() -> None:

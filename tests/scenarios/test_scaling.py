@@ -116,6 +116,13 @@ def test_try_it_yourself(variant: str, article: str, kubernetes: str) -> None:
     assert claims(name, "kubernetes")[kubernetes]["holds"]
 
 
+def test_an_event_loop_serves_those_who_have_left_long_after_the_rush() -> None:
+    down_s = {
+        v: figures(replay(f"overload{v}", "compose"))["downtime_s"] for v in ("", ":event_loop")
+    }
+    assert down_s[":event_loop"] > 1.5 * down_s[""]
+
+
 # ---- black_friday_realistic ----
 REALISTIC = "black_friday_realistic"
 

@@ -8,7 +8,17 @@ import numpy as np
 
 from sim.dataplane.codes import MOST_KEYS, MOST_POOLS
 from sim.dataplane.kernel.compile import entry, inner
-from sim.dataplane.kernel.layout import GHOSTS, HELD, PARKED, QUEUED, WORKING, F, N, columns
+from sim.dataplane.kernel.layout import (
+    GHOSTS,
+    HELD,
+    LEFT_LINE,
+    PARKED,
+    QUEUED,
+    WORKING,
+    F,
+    N,
+    columns,
+)
 from sim.dataplane.kernel.postgres import answers, pooled_db
 from sim.dataplane.tables import Books
 
@@ -37,6 +47,8 @@ def walk(box: Any, totals: Any, machines: Any) -> None:
                 total.open_requests += 1
             else:
                 total.open_calls += 1
+    for k in range(w.line_top):
+        total.open_requests += w.line[k].id >= 0 and w.line[k].state != LEFT_LINE
     for j in range(w.job_top):
         if w.job[j].copy == 0:
             state = w.job[j].state

@@ -16,7 +16,6 @@ from sim.dataplane.kernel.codes import (
     ARRIVAL,
     CLIENT_TIMEOUT,
     DRAW_BACKOFF,
-    DRAW_CONNECTION,
     DRAW_THINK,
     INSIDE,
     RETRY,
@@ -43,8 +42,17 @@ from sim.dataplane.kernel.layout import (
     PAUSED,
     REQUEST,
 )
+from sim.dataplane.kernel.lines import kept_by
 from sim.dataplane.kernel.stations import join
-from sim.dataplane.kernel.timing import agenda, heap_push, new_work, out, set_patience, too_large
+from sim.dataplane.kernel.timing import (
+    agenda,
+    free_client,
+    heap_push,
+    new_client,
+    new_work,
+    out,
+    set_patience,
+)
 
 attempt_id = inner(arithmetic.attempt_id)
 backoff = inner(arithmetic.backoff)
@@ -79,15 +87,7 @@ def thinks(w: Any, request: int, since: float) -> None:
 @inner
 def ask(w: Any, number: int, parent: int, k: int) -> int:
     """A new client under policy k: its first attempt."""
-    r = w.request_free
-    if r < 0:
-        r = w.request_top
-        if r >= w.works:
-            too_large(w)
-            r -= 1
-        w.request_top = r + 1
-    else:
-        w.request_free = w.request[r].work
+    r = new_client(w)
     client = w.request[r]
     client.id, client.arrived, client.retry = number, w.now, 0
     client.parent, client.policy = parent, k
@@ -187,7 +187,7 @@ def attempt_of(w: Any, r: int) -> int:
 
 @inner
 def attempt(w: Any, r: int) -> None:
-    """One more try: patience starts, the client dials."""
+    """One more try: the client dials, and its patience starts."""
     client = w.request[r]
     ident, k, parent = attempt_of(w, r), client.policy, client.parent
     at = purse(w, parent, k)
@@ -209,17 +209,18 @@ def attempt(w: Any, r: int) -> None:
         work.visit = child(w.work[parent].visit, salt)
         work.tried = child(w.work[parent].tried, salt) + client.retry
     work.policy, work.balancer = k, w.policy[k].service
-    n = w.policy[k].connections
-    if n > 0 and w.policy[k].connection_exclusive == 0:
-        work.kept = w.purse[at].first_kept + int(uniform(w, DRAW_CONNECTION, work.visit) * n)
-    else:
-        work.kept = -1
+    work.kept = kept_by(w, k, work.visit, at)
     client.work, client.state = s, ASKING
     w.edge[k].tries += 1
     work.until = min(w.now + w.policy[k].timeout_s, until)
-    set_patience(w, k, ident, s)
-    if w.policy[k].connection_exclusive == 0 or alone(w, s, at):
-        dial(w, s)
+    if w.policy[k].connection_exclusive != 0:
+        set_patience(w, k, ident, s)
+        if alone(w, s, at):
+            dial(w, s)
+        return
+    dial(w, s)
+    if w.work[s].id == ident and w.work[s].replied == 0:  # nor does it stand in line
+        set_patience(w, k, ident, s)
 
 
 @inner
@@ -300,13 +301,6 @@ def finish(w: Any, r: int, outcome: int) -> None:
         if client.id >= USER_BASE:
             thinks(w, client.id + MOST_USERS, w.now)
     free_client(w, r)
-
-
-@inner
-def free_client(w: Any, r: int) -> None:
-    w.request[r].id = -1
-    w.request[r].work = w.request_free
-    w.request_free = r
 
 
 @inner

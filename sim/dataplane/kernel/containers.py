@@ -19,6 +19,7 @@ from sim.dataplane.kernel.codes import (
     NOTE_DRAINED,
     NOTE_OOM,
     NOTE_SERVER_OOM,
+    NOWHERE,
 )
 from sim.dataplane.kernel.compile import inner
 from sim.dataplane.kernel.draws import amount
@@ -31,6 +32,7 @@ from sim.dataplane.kernel.layout import (
     IN_BACKLOG,
     IN_SLOTS,
     JOB,
+    LINE,
     LISTS,
     PROBE,
     REQUEST,
@@ -38,6 +40,7 @@ from sim.dataplane.kernel.layout import (
     STEPS,
     WORKING,
 )
+from sim.dataplane.kernel.lines import all_step_out, first_in_line, stands_in_line
 from sim.dataplane.kernel.losses import torn
 from sim.dataplane.kernel.stations import join
 from sim.dataplane.kernel.timing import agenda, free_work, note, push_back, unlink
@@ -115,6 +118,10 @@ def turned_away(w: Any, c: int) -> int:
     backlog = FIRST_LIST + LISTS * c + IN_BACKLOG
     at_once = w.version[container.profile].at_once != 0
     kept = container.queued - container.unaccepted if at_once else 0
+    if kept == container.queued:
+        return -1
+    if kept > 0:
+        all_step_out(w, c)
     last, node = -1, w.head[backlog]
     for _ in range(kept):
         last, node = node, w.next[node]
@@ -134,7 +141,8 @@ def accept(w: Any, c: int, s: int) -> None:
     if container.held < w.version[container.profile].slots and container.hung == 0:
         enter(w, c, s)
     else:
-        push_back(w, FIRST_LIST + LISTS * c + IN_BACKLOG, 2 * s)
+        if not stands_in_line(w, c, s):
+            push_back(w, FIRST_LIST + LISTS * c + IN_BACKLOG, 2 * s)
         container.queued += 1
         container.unaccepted += container.hung
 
@@ -203,12 +211,18 @@ def move_up(w: Any, c: int) -> None:
     rules = w.version[container.profile]
     backlog = FIRST_LIST + LISTS * c + IN_BACKLOG
     while container.queued > 0 and container.held < rules.slots and container.hung == 0:
-        node = w.head[backlog]
-        unlink(w, backlog, node)
+        s, cancels = w.head[backlog] >> 1, rules.cancel != 0
+        if w.work[s].kind == LINE:
+            s = first_in_line(w, backlog, s, cancels)
+        else:
+            unlink(w, backlog, 2 * s)
         container.queued -= 1
-        s = node >> 1
-        if w.work[s].kind != PROBE and w.work[s].abandoned != 0 and rules.cancel != 0:
-            free_work(w, s)
+        if s < 0:
+            continue
+        if w.work[s].kind != PROBE and w.work[s].abandoned != 0 and cancels:
+            w.work[s].phase = NOWHERE
+            if w.work[s].replied != 0:
+                free_work(w, s)
         else:
             if w.work[s].kind == JOB:
                 w.job[w.work[s].of_job].state = WORKING

@@ -20,11 +20,26 @@ from sim.dataplane.kernel.codes import (
     REDIS_WIPED,
 )
 from sim.dataplane.kernel.compile import inner
-from sim.dataplane.kernel.fates import free_job, lose, lose_parked, new_kin, peak
+from sim.dataplane.kernel.fates import (
+    begin_delivery,
+    end_delivery,
+    free_job,
+    lose,
+    lose_parked,
+    new_kin,
+    peak,
+)
 from sim.dataplane.kernel.layout import HELD, INTACT, PARKED, QUEUED, TAKEN, WORKING
+
+BITS = 32  # that are kept of a sequence: who is alive at once is less than half of it apart
 
 
 # ---- durable points ----
+@inner
+def precedes(a: int, b: int) -> bool:
+    return (a - b) >> BITS - 1 & 1 == 1
+
+
 @inner
 def persistence(w: Any, q: int) -> int:
     return w.version[w.container[w.queue[q].redis].profile].persistence
@@ -84,7 +99,7 @@ def changed(w: Any, q: int) -> None:
 @inner
 def remember(w: Any, q: int, j: int) -> None:
     queue = w.queue[q]
-    if w.job[j].sequence < queue.saved_sequence and restorable(w, q):
+    if precedes(w.job[j].sequence, queue.saved_sequence) and restorable(w, q):
         t = place_taken(w, j)
         if queue.taken_tail < 0:
             queue.taken_head = t
@@ -99,12 +114,13 @@ def remember(w: Any, q: int, j: int) -> None:
 @inner
 def remember_unsent(w: Any, q: int, j: int, unsent: float) -> None:
     queue = w.queue[q]
-    while queue.unsent_head >= 0 and w.job[queue.unsent_head].park_at < w.now - unsent:
-        after = w.job[queue.unsent_head].next
-        free_job(w, queue.unsent_head)
-        queue.unsent_head = after
+    first = queue.unsent_head
+    while first >= 0 and w.delivery[w.job[first].delivery].park_at < w.now - unsent:
+        queue.unsent_head = w.job[first].next
+        free_job(w, first)
+        first = queue.unsent_head
     t = place_taken(w, j)
-    if queue.unsent_head < 0:
+    if first < 0:
         queue.unsent_head = t
     else:
         w.job[queue.unsent_tail].next = t
@@ -114,7 +130,8 @@ def remember_unsent(w: Any, q: int, j: int, unsent: float) -> None:
 @inner
 def place_taken(w: Any, j: int) -> int:
     t = new_kin(w, j, -2)
-    w.job[t].state, w.job[t].park_at = TAKEN, w.now
+    w.job[t].state = TAKEN
+    w.delivery[begin_delivery(w, t)].park_at = w.now
     return t
 
 
@@ -149,8 +166,9 @@ def chain(w: Any, q: int, j: int) -> None:
 def chain_in_place(w: Any, q: int, j: int) -> None:
     """To where it was before it was delivered."""
     queue, before, after = w.queue[q], -1, w.queue[q].head
-    w.job[j].state, w.job[j].park_at = QUEUED, INFINITY
-    while after >= 0 and w.job[after].sequence <= w.job[j].sequence:
+    end_delivery(w, j)
+    w.job[j].state = QUEUED
+    while after >= 0 and not precedes(w.job[j].sequence, w.job[after].sequence):
         before, after = after, w.job[after].next
     w.job[j].next = after
     if before < 0:
@@ -198,11 +216,10 @@ def recover(w: Any, q: int) -> None:
     queue.first_copy = queue.last_copy = 0
     if kind == INTACT:
         return
-    saved = queue.saved_sequence if kind != NONE else 0
     j = all_entries(w, q)
     while j >= 0:
         after = w.job[j].next
-        if w.job[j].sequence < saved:
+        if kind != NONE and precedes(w.job[j].sequence, queue.saved_sequence):
             chain(w, q, j)
         else:
             lose(w, j, REDIS_WIPED)
@@ -228,7 +245,7 @@ def promoted(w: Any, q: int, since: float) -> None:
     queue = w.queue[q]
     t = queue.unsent_head
     while t >= 0:
-        if w.job[t].park_at > since and not known_elsewhere(w, q, t, since):
+        if w.delivery[w.job[t].delivery].park_at > since and not known_elsewhere(w, q, t, since):
             chain_in_place(w, q, restored(w, t))
         t = w.job[t].next
     free_chain(w, queue.unsent_head)
@@ -259,7 +276,7 @@ def known_elsewhere(w: Any, q: int, t: int, since: float) -> bool:
     while k != t:
         state = w.job[k].state
         if state == WORKING or state == HELD:  # noqa: PLR1714, SIM109
-            w.job[k].epoch = GIVEN_AWAY
+            w.delivery[w.job[k].delivery].epoch = GIVEN_AWAY
         elif state != TAKEN and not from_disk(w, q, k):
             waits = True
         k = w.job[k].kin

@@ -42,11 +42,8 @@ def new_job(w: Any, q: int, ident: int) -> int:
     w.job[j].id = w.job[j].visit = ident
     w.job[j].queue, w.job[j].pushed = q, w.now
     w.job[j].state = QUEUED
-    w.job[j].tries = w.job[j].copy = w.job[j].sequence = w.job[j].epoch = 0
-    w.job[j].stalls = w.job[j].given_up = 0
-    w.job[j].dead_letters = -1
-    w.job[j].park_at = INFINITY
-    w.job[j].next = -1
+    w.job[j].tries = w.job[j].copy = w.job[j].sequence = w.job[j].stalls = 0
+    w.job[j].delivery = w.job[j].next = -1
     w.job[j].kin, w.job[j].fate = j, STILL_OPEN
     return j
 
@@ -68,11 +65,37 @@ def free_job(w: Any, j: int) -> None:
     while w.job[k].kin != j:
         k = w.job[k].kin
     w.job[k].kin = w.job[j].kin
+    end_delivery(w, j)
     w.job[j].state = FREE
     w.job[j].id = -1
     w.job[j].next = w.job_free
     w.job_free = j
     w.jobs_used -= 1
+
+
+@inner
+def begin_delivery(w: Any, j: int) -> int:
+    d = w.delivery_free
+    if d < 0:
+        d = w.delivery_top
+        w.delivery_top = d + 1
+    else:
+        w.delivery_free = w.delivery[d].epoch
+    w.job[j].delivery = d
+    delivery = w.delivery[d]
+    delivery.park_at, delivery.epoch = INFINITY, 0
+    delivery.given_up, delivery.dead_letters = 0, -1
+    return d
+
+
+@inner
+def end_delivery(w: Any, j: int) -> None:
+    """It waits again, or is gone."""
+    d = w.job[j].delivery
+    if d >= 0:
+        w.delivery[d].epoch = w.delivery_free
+        w.delivery_free = d
+        w.job[j].delivery = -1
 
 
 # ---- counting ----

@@ -46,8 +46,10 @@ from sim.dataplane.kernel.durable import (
     unchain,
 )
 from sim.dataplane.kernel.fates import (
+    begin_delivery,
     count_job,
     done,
+    end_delivery,
     free_job,
     lose,
     new_job,
@@ -59,6 +61,7 @@ from sim.dataplane.kernel.layout import (
     IN_BACKLOG,
     JOB,
     LISTS,
+    NARROW,
     NOBODY,
     PARKED,
     PUSH_FAILED,
@@ -177,6 +180,7 @@ def append(w: Any, q: int, j: int) -> None:
     save_due(w, q)
     w.job[j].sequence = w.queue[q].sequence
     w.job[j].state = QUEUED
+    end_delivery(w, j)
     w.queue[q].sequence += 1
     chain(w, q, j)
     changed(w, q)
@@ -187,7 +191,7 @@ def append(w: Any, q: int, j: int) -> None:
 @inner
 def give_up(w: Any, j: int, why: int) -> None:
     """Frees its place, too."""
-    q, other, visit = w.job[j].queue, w.job[j].dead_letters, w.job[j].visit
+    q, other, visit = w.job[j].queue, w.delivery[w.job[j].delivery].dead_letters, w.job[j].visit
     lost = lose(w, j, why)
     peak(w, q)
     if lost and other >= 0:
@@ -227,8 +231,9 @@ def take(w: Any, q: int, c: int) -> None:
     queue.idle -= 1
     queue.copies_waiting -= w.job[j].copy
     queue.copies_working += w.job[j].copy
-    w.job[j].epoch = queue.epoch
-    w.job[j].dead_letters = w.version[w.container[c].profile].dead_letters
+    delivery = w.delivery[begin_delivery(w, j)]
+    delivery.epoch = queue.epoch
+    delivery.dead_letters = w.version[w.container[c].profile].dead_letters
     s = new_work(w, w.job[j].id, JOB)
     w.work[s].of_job = j
     visit = w.job[j].visit
@@ -256,7 +261,9 @@ def leased(w: Any, j: int, c: int) -> bool:
     """Does the queue still count it as delivered?"""
     job = w.job[j]
     reliable = w.version[w.container[c].profile].reliable != 0
-    return (reliable or job.state == HELD) and job.epoch == w.queue[job.queue].epoch
+    if not reliable and job.state != HELD:
+        return False
+    return w.delivery[job.delivery].epoch == w.queue[job.queue].epoch
 
 
 @inner
@@ -289,14 +296,14 @@ def finished(w: Any, s: int, well: bool) -> None:
     if w.container[c].queued != 0:
         move_up(w, c)
     w.queue[q].copies_working -= w.job[j].copy
-    rules = w.version[w.container[c].profile]
+    rules, delivery = w.version[w.container[c].profile], w.delivery[w.job[j].delivery]
     if well:
         done(w, j)
-        if w.job[j].epoch == GIVEN_AWAY and rules.late_deletes != 0 and up(w, q):
+        if delivery.epoch == GIVEN_AWAY and rules.late_deletes != 0 and up(w, q):
             withdraw(w, q, j)
         free_job(w, j)
-    elif w.job[j].epoch == GIVEN_AWAY:
-        give_up(w, j, STALLED if w.job[j].given_up != 0 else ATTEMPTS_EXHAUSTED)
+    elif delivery.epoch == GIVEN_AWAY:
+        give_up(w, j, STALLED if delivery.given_up != 0 else ATTEMPTS_EXHAUSTED)
     elif rules.failures_told == 0 and leased(w, j, c):
         stalled(w, j, rules.max_stalled)
         w.job[j].tries += 1
@@ -333,8 +340,9 @@ def withdraw(w: Any, q: int, j: int) -> None:
 
 @inner
 def stalled(w: Any, j: int, most: int) -> None:
-    w.job[j].stalls += 1
-    w.job[j].given_up = 1 if w.job[j].stalls > most else 0
+    if w.job[j].stalls < NARROW:
+        w.job[j].stalls += 1
+    w.delivery[w.job[j].delivery].given_up = w.job[j].stalls > most
 
 
 @inner
@@ -350,9 +358,9 @@ def park(w: Any, j: int, pause: float) -> None:
 @inner
 def due_back(w: Any, j: int, pause: float) -> None:
     if pause < INFINITY:
-        w.job[j].park_at = set_timer(w, JOB_BACK, pause, w.job[j].id, j)
+        w.delivery[w.job[j].delivery].park_at = set_timer(w, JOB_BACK, pause, w.job[j].id, j)
     else:
-        w.job[j].park_at = INFINITY
+        w.delivery[w.job[j].delivery].park_at = INFINITY
 
 
 @inner
@@ -369,8 +377,8 @@ def returned(w: Any, j: int) -> None:
 @inner
 def back(w: Any, j: int) -> None:
     q = w.job[j].queue
-    w.job[j].park_at = INFINITY
-    if w.job[j].given_up != 0:
+    w.delivery[w.job[j].delivery].park_at = INFINITY
+    if w.delivery[w.job[j].delivery].given_up != 0:
         w.queue[q].copies_waiting -= w.job[j].copy
         give_up(w, j, STALLED)
     elif w.job[j].next >= 0:

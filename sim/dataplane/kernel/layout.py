@@ -57,13 +57,14 @@ from sim.dataplane.profile import (
 from sim.dataplane.tables import JOB_COLUMNS, CacheGauge, CallGauge, ContainerGauge, PlaneGauge
 
 WORKS, CONTAINERS, PROFILES, POLICIES = 1 << 20, 1 << 12, 1 << 10, 1 << 12
+ROOM = 1 << 15  # places that are free whenever a timed event begins
 NOTES, OUTS, CHUNK, GHOSTS, RING = 1 << 16, 1 << 16, 1 << 14, 1 << 12, 1 << 18
 SAMPLES = 1 << 10  # that are fetched at once
 RINGS = 16  # of timers with constant delays; what finds no ring goes to the heap
 BLOCK = 16  # stations whose earliest completion is kept together
 
 # kinds of work, and what a work waits for (the stretch that follows)
-REQUEST, JOB, PROBE, BRANCH = range(4)
+REQUEST, JOB, PROBE, BRANCH, LINE = range(5)  # ... a line of those who wait: kernel/lines.py
 (
     CPU_DONE, QUERY_DONE, THAWED, CHECKED_OUT, HANDLED, POOLER_SERVED, PUSH_FAILED, BEGUN,
     PASSED_BY, HEARD, HEARD_AGAIN, UNLOCKED, TRAVELLED, TOGETHER, RETURNED, TOLD, AT_STORE,
@@ -75,6 +76,8 @@ WAITED_FOR = (PASSED_BY, TOLD, AT_STORE, FROM_STORE)  # for a time, and for noth
 ASKING, ANSWERED, NOTICED, PAUSED, GONE = range(5)
 # places for the steps of a story, then for those of health checks; an END ends each
 STEPS, SHALLOW, DEEP = 32, 26, 28
+# of a place in line: it waits; its user has left; it stands nowhere, and is told of nothing
+WAITS_IN_LINE, LEFT_LINE, LOST = range(3)
 # states of a job
 FREE, QUEUED, PARKED, WORKING, TAKEN, HELD = range(6)
 NOBODY = -2  # plays a queue that somebody has played
@@ -92,9 +95,13 @@ FIRST_WAIT = 2 + MOST_POOLS  # ... and of who waits for a connection of each cal
 OUT_ARRIVED, OUT_REFUSED, OUT_JOB = 0, 50, 100  # outcomes are their own codes 1..11
 RecordFields = list[tuple[str, type]]
 F, N, KEY = np.float64, np.int64, np.uint64  # a number with a fraction, one without, of draws
-HALF, BYTE = np.int32, np.int8  # ... one that stays below 2^31, and a code
+# ... one that stays below 2^31, one below 2^15, and a code
+HALF, QUARTER, BYTE = np.int32, np.int16, np.int8
+NARROW, FEW = (1 << 15) - 1, (1 << 7) - 1  # the most of these two
 NESTED = (Law, CacheRules, BreakerRules)  # their columns stand among those of who holds them
+LINES, LINE_FROM = 1 << 22, 64  # places in line; before a process with so many waiting
 JOBS_PER_WORK = 4  # places of jobs: they wait without a work
+CLIENTS_PER_WORK = 4  # all in line may be told of one death
 TIMERS_PER_WORK = 4  # of the heap: a timer is never taken out
 AGENDA_PER_WORK = 4  # each work and each client may have one wake-up, beside those that are done
 
@@ -161,6 +168,13 @@ REQUESTS: RecordFields = [  # a client: of a user, or of the work `parent` that 
     ("id", N), ("arrived", F), ("work", HALF), ("parent", HALF), ("policy", HALF), ("retry", HALF),
     ("state", HALF), ("life", HALF),
 ]  # fmt: skip
+PLACE: RecordFields = [  # 48 bytes: of an attempt and its client, while it stands in line
+    ("id", N), ("arrived", F), ("until", F), ("next", HALF), ("earlier", HALF), ("later", HALF),
+    ("at", QUARTER), ("gate", QUARTER), ("via", QUARTER), ("life", QUARTER), ("dials", BYTE),
+    ("state", BYTE),  # WAITS and those beside it
+    ("listed", BYTE),  # is its patience among those of its time-out, and not in the heap?
+    ("cut", BYTE),  # no answer reaches its user; 2: nor does its process still have it connected
+]  # fmt: skip
 # first those of users, one an endpoint; then of each calling step of a profile, its `slot`-th
 POLICY = [
     *columns(Client), ("most_tokens", F), ("service", N), ("slot", N), ("ring", N), ("salt", KEY),
@@ -196,12 +210,17 @@ KEPT: RecordFields = [  # a connection that a client keeps; `target` -1: it is c
     ("silent", F), ("gate", N),
 ]  # fmt: skip
 SERVICE: RecordFields = [("asked", N), ("forsaken", N), ("retries", N)]
-JOBS: RecordFields = [  # 64 bytes, a line of the cache: millions may wait
-    ("id", N), ("visit", N), ("sequence", N), ("park_at", F), ("pushed", F), ("epoch", HALF),
-    ("stalls", HALF),
+JOBS: RecordFields = [  # 48 bytes: millions may wait
+    ("id", N), ("visit", N), ("pushed", F),
+    ("sequence", HALF),  # the lower half of it
     ("next", HALF),  # in its chain; the container of the worker that has it (kernel/leases.py)
-    ("kin", HALF), ("tries", np.int16), ("state", BYTE), ("copy", BYTE), ("fate", BYTE),
-    ("given_up", BYTE), ("queue", BYTE), ("dead_letters", BYTE),
+    ("kin", HALF), ("delivery", HALF), ("tries", QUARTER), ("stalls", QUARTER), ("state", BYTE),
+    ("copy", BYTE), ("fate", BYTE), ("queue", BYTE),
+]  # fmt: skip
+DELIVERY: RecordFields = [  # what is known of a job from when it is taken until it waits again
+    ("park_at", F),  # when it was taken, of a place that only remembers it
+    ("epoch", HALF),  # of a free one: the next
+    ("given_up", BYTE), ("dead_letters", BYTE),
 ]  # fmt: skip
 CONTAINER: RecordFields = [
     ("profile", N), ("server", N), ("life", N), ("hung", N), ("held", N), ("queued", N),
@@ -269,7 +288,9 @@ RECORD: RecordFields = [
     ("databases", N), ("caches", N),  # one more than the highest number of them
     # places
     ("work_top", N), ("work_free", N), ("work_used", N), ("request_top", N), ("request_free", N),
-    ("job_top", N), ("job_free", N), ("jobs_used", N), ("containers", N), ("servers", N),
+    ("line_top", N), ("line_free", N), ("lined", N), ("line_from", N),
+    ("job_top", N), ("job_free", N), ("jobs_used", N), ("delivery_top", N), ("delivery_free", N),
+    ("containers", N), ("servers", N),
     # timing
     ("heap_n", N), ("agenda_head", N), ("agenda_tail", N), ("outs", N), ("notes", N),
     ("touched_stations", N), ("touched_servers", N), ("dirty_blocks", N), ("probes", N),
@@ -309,8 +330,11 @@ def fields(works: int, containers: int) -> list[tuple[Any, ...]]:
         ("kept", np.dtype(KEPT), (kept_by_clients(c) + w,)),
         ("unused", F, (MOST_UNUSED * c,)),  # since when
         ("work", np.dtype(WORK, align=True), (w,)),
-        ("request", np.dtype(REQUESTS, align=True), (w,)),
+        ("request", np.dtype(REQUESTS, align=True), (CLIENTS_PER_WORK * w,)),
+        ("line", np.dtype(PLACE, align=True), (LINES,)),
+        ("line_first", N, (RINGS,)), ("line_last", N, (RINGS,)),  # patience: of each time-out
         ("job", np.dtype(JOBS, align=True), (JOBS_PER_WORK * w,)),
+        ("delivery", np.dtype(DELIVERY, align=True), (JOBS_PER_WORK * w,)),
         ("container", np.dtype(CONTAINER, align=True), (c,)),
         ("machine", np.dtype(MACHINE, align=True), (c,)),
         ("version", np.dtype(VERSION, align=True), (PROFILES,)),
@@ -367,8 +391,9 @@ def empty_record(works: int = WORKS, containers: int = CONTAINERS) -> NDArray[np
     else:
         box = np.zeros(1, record)
     w = box[0]
-    for name in ("work_free", "request_free", "job_free"):
+    for name in ("work_free", "request_free", "job_free", "line_free", "delivery_free"):
         w[name] = -1
+    w["line_first"], w["line_last"], w["line_from"] = -1, -1, LINE_FROM
     for name in (
         "redis",
         "head",
@@ -407,7 +432,8 @@ def grown(box: NDArray[np.void], works: int, containers: int) -> NDArray[np.void
     used = {
         "work": top, "next": 2 * top, "prev": 2 * top, "request": int(old["request_top"]),
         "job": int(old["job_top"]), "kept": int(old["kept_top"]), "heap": int(old["heap_n"]),
-        "agenda": int(old["agenda_tail"]), "ring": 0,
+        "agenda": int(old["agenda_tail"]), "ring": 0, "line": int(old["line_top"]),
+        "delivery": int(old["delivery_top"]),
         "outcome": MOST_CALLS * (int(old["containers"]) + 1),
         "cached": MOST_KEYS * int(old["caches"]), "unused": MOST_UNUSED * int(old["containers"]),
     }  # fmt: skip
@@ -426,6 +452,26 @@ def grown(box: NDArray[np.void], works: int, containers: int) -> NDArray[np.void
             w[name] = old[name]
     w["work"]["kept"][:top][w["work"]["kept"][:top] >= was] += own - was
     return new
+
+
+def can_be(works: int, containers: int) -> bool:
+    """numpy counts the bytes of a record in 31 bits."""
+    bytes_of = [
+        np.dtype(kind).itemsize * math.prod(*shape or [()])
+        for _, kind, *shape in fields(works, containers)
+    ]
+    return sum(bytes_of) + 64 * len(bytes_of) < 2**31
+
+
+def holds_all(w: Any) -> bool:
+    """Are there places for all who stand in line? If they are told at once each is a client; if
+    slots are free at once each that is begun is a work."""
+    lined, works = int(w["lined"]), int(w["works"])
+    if lined == 0:
+        return True
+    begun = min(lined, int(w["version"]["slots"].max()))
+    room = CLIENTS_PER_WORK * works - lined
+    return int(w["work_used"]) + begun < works - ROOM and int(w["request_top"]) < room - ROOM
 
 
 def ring_size(workload: Workload) -> int:

@@ -47,7 +47,7 @@ def orphaned(w: Any, j: int, c: int, silently: bool, until: float) -> None:
     w.queue[q].copies_working -= w.job[j].copy
     rules = w.version[w.container[c].profile]
     if not leased(w, j, c):
-        lose(w, j, STALLED if w.job[j].given_up != 0 else WORKER_KILLED)
+        lose(w, j, STALLED if w.delivery[w.job[j].delivery].given_up != 0 else WORKER_KILLED)
         peak(w, q)
         return
     if w.job[j].state == WORKING:
@@ -84,10 +84,10 @@ def lease_ended(w: Any, j: int) -> None:
 @inner
 def given_away(w: Any, j: int, c: int) -> int:
     """The entry that stands for it from now, or -1."""
-    job = w.job[j]
-    job.park_at, job.epoch = INFINITY, GIVEN_AWAY
+    job, delivery = w.job[j], w.delivery[w.job[j].delivery]
+    delivery.park_at, delivery.epoch = INFINITY, GIVEN_AWAY
     stalled(w, j, w.version[w.container[c].profile].max_stalled)
-    if job.given_up != 0:
+    if delivery.given_up != 0:
         return -1
     again = new_kin(w, j, COPY_BASE + w.copies_made)
     w.copies_made += 1

@@ -44,6 +44,7 @@ from sim.dataplane.kernel.layout import (
     WORKING,
 )
 from sim.dataplane.kernel.leases import lease_ended
+from sim.dataplane.kernel.lines import leaves_line
 from sim.dataplane.kernel.postgres import ghost_closed, timed_out
 from sim.dataplane.kernel.probes import dial_probe_again, probe
 from sim.dataplane.kernel.rounds import asks_now, hand_back
@@ -68,7 +69,8 @@ from sim.dataplane.kernel.verbs import ADVANCE, act, open_next
 
 FETCH = 1 << 12  # entries of the out ring that are fetched at once: they stay in the cache
 KIND_OF_RING = (DIAL, CHECKOUT, PATIENCE)  # as timing's DIAL_RING, CHECKOUT_RING, PATIENCE_RING
-FROM_HEAP = 100  # where a timer comes from; 2 + its ring, if it is in one
+# where a timer comes from; 2 + its ring, if it is in one; -2 - its place in line
+FROM_HEAP = 100
 
 
 # ---- which timed event is next ----
@@ -116,6 +118,9 @@ def ring_first(w: Any, ring: int) -> int:
 @inner
 def act_timer(w: Any, kind: int, ident: int, s: int) -> None:
     """A timer is due; it acts if its work still waits for exactly this time."""
+    if s < 0:
+        leaves_line(w, -2 - s, ident)
+        return
     work = w.work[s]
     if kind == RETRY:
         retry(w, s, ident)
@@ -142,7 +147,8 @@ def act_timer(w: Any, kind: int, ident: int, s: int) -> None:
             work.timer_at = INFINITY
             agenda(w, s, 0)
     elif kind == JOB_BACK:
-        if w.job[s].id == ident and w.job[s].park_at == w.now:
+        d = w.job[s].delivery
+        if w.job[s].id == ident and d >= 0 and w.delivery[d].park_at == w.now:
             if w.job[s].state == PARKED:
                 returned(w, s)
             elif w.job[s].state == WORKING or w.job[s].state == HELD:
@@ -175,6 +181,13 @@ def step(w: Any, stop: float, until: float) -> bool:
                 ring_key = (KIND_OF_RING[min(ring, PATIENCE_RING)] << ID_BITS) + w.ring[ring, k].id
                 if ring_t < t or ring_key < key:
                     t, key, source = ring_t, ring_key, 2 + ring
+    if w.lined > 0:
+        for ring in range(PATIENCE_RING, w.rings):
+            k = w.line_first[ring]
+            if k >= 0 and w.line[k].until <= t:
+                line_key = (PATIENCE << ID_BITS) + w.line[k].id
+                if w.line[k].until < t or line_key < key:
+                    t, key, source = w.line[k].until, line_key, -2 - k
     if w.heap_n > 0 and (w.heap[0].t < t or (w.heap[0].t == t and w.heap[0].key < key)):
         t, key, source = w.heap[0].t, w.heap[0].key, FROM_HEAP
     if t > stop or t == INFINITY:
@@ -188,10 +201,11 @@ def step(w: Any, stop: float, until: float) -> bool:
         w.arrival += 1
         arrive(w)
     else:
+        s = source
         if source == FROM_HEAP:
             s = w.heap[0].at
             heap_pop(w)
-        else:
+        elif source > 0:
             ring = source - 2
             s = w.ring[ring, w.ring_head[ring] & w.ring_mask].at
             w.ring_head[ring] += 1

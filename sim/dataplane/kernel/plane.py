@@ -36,11 +36,14 @@ from sim.dataplane.kernel.layout import (
     PLANE_FIGURES,
     POLICIES,
     PROFILES,
+    ROOM,
     STEPS,
     WORKS,
     begin_container,
+    can_be,
     empty_record,
     grown,
+    holds_all,
     ring_size,
     values,
 )
@@ -170,6 +173,8 @@ class CompiledPlane:
         return [Notice(self.now, Note(k), i) for k, i in zip(kinds, ids, strict=True)]
 
     def _act(self, verb: int, at: int, b: int = 0, x: float = 0.0) -> None:
+        while verb in verbs.CALLS_UP and not holds_all(self.box[0]):
+            self._grow(2 * self.works, self.places)
         why = self.call(self.box, verb, at, b, x)[0]
         if why != timing.REACHED:
             self._go_on(why)
@@ -184,14 +189,17 @@ class CompiledPlane:
             elif why == timing.NEED_PLACES:
                 self._grow(2 * self.works, self.places)
             else:
-                raise KernelError(
-                    f"seed {self.seed}, t = {self.now!r}: one instant made more "
-                    "than the kernel has places for; --engine reference has no such limit"
-                )
+                raise self._too_many("one instant made more")
             why = self.call(self.box, verbs.GO_ON, 0, 0, 0.0)[0]
+
+    def _too_many(self, what: str) -> KernelError:
+        limit = f"{what} than the kernel has places for; --engine reference has no such limit"
+        return KernelError(f"seed {self.seed}, t = {self.now!r}: {limit}")
 
     def _grow(self, works: int, containers: int) -> None:
         self._fold()
+        if not can_be(works, containers):
+            raise self._too_many("more waits at once")
         self.box = grown(self.box, works, containers)
         self.works, self.places = works, containers
         self._bind()
@@ -203,8 +211,7 @@ class CompiledPlane:
         if v >= self.places:
             self._grow(self.works, 2 * self.places)
             w = self.box[0]
-        w["servers"] = v + 1
-        machine = w["machine"]
+        w["servers"], machine = v + 1, w["machine"]
         machine["cores"][v], machine["capacity"][v], machine["alive"][v] = cores, memory, 1
         machine["up_since"][v], machine["first"][v] = self.now, -1
         return v
@@ -251,8 +258,8 @@ class CompiledPlane:
         self._act(verbs.FLUSH, cache)
 
     def enqueue(self, queue: int, jobs: int) -> None:
-        for begun in range(0, jobs, timing.ROOM // 2):  # room is made between them
-            self._act(verbs.ENQUEUE, queue, min(jobs - begun, timing.ROOM // 2))
+        for begun in range(0, jobs, ROOM // 2):  # room is made between them
+            self._act(verbs.ENQUEUE, queue, min(jobs - begun, ROOM // 2))
 
     def add_profile(self, profile: Profile) -> int:
         p, sheet = self.profiles, sheet_of(profile)

@@ -14,10 +14,12 @@ from sim.dataplane.kernel.layout import (
     FIRST_LIST,
     IN_BACKLOG,
     IN_SLOTS,
+    LINE,
     LISTS,
     REQUEST,
     UNDER_WAY,
 )
+from sim.dataplane.kernel.lines import cut_off_in_line
 from sim.dataplane.kernel.timing import unlink
 
 
@@ -95,7 +97,9 @@ def cut_off(w: Any, list_: int, proxy: int, gate: int, silently: bool) -> None:
         after = w.next[node]
         s = node >> 1
         work = w.work[s]
-        if goes_through(w, s, proxy, gate):
+        if work.kind == LINE:
+            cut_off_in_line(w, s, proxy, gate, silently)
+        elif goes_through(w, s, proxy, gate):
             if not silently:
                 inside = work.phase == INSIDE
                 reply(w, s, DROPPED_ON_KILL)

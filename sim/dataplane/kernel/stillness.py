@@ -61,7 +61,8 @@ def stands_until(w: Any, now: float) -> float:
         head = int(w["ring_head"][ring])
         if head < w["ring_tail"][ring]:
             due.append(w["ring"]["t"][ring, head & int(w["ring_mask"])])
-    return float(min(due))
+    places = w["line_first"][w["line_first"] >= 0]
+    return float(min([*due, *w["line"]["until"][places]]))
 
 
 def checks_pass(w: Any) -> bool:

@@ -15,12 +15,19 @@ from sim.dataplane.arithmetic import INFINITY
 from sim.dataplane.codes import ID_BITS
 from sim.dataplane.kernel.codes import CHECKOUT, DIAL, PATIENCE
 from sim.dataplane.kernel.compile import inner
-from sim.dataplane.kernel.layout import AGENDA_PER_WORK, JOBS_PER_WORK, NOTES, OUTS, TIMERS_PER_WORK
+from sim.dataplane.kernel.layout import (
+    AGENDA_PER_WORK,
+    CLIENTS_PER_WORK,
+    JOBS_PER_WORK,
+    NOTES,
+    OUTS,
+    ROOM,
+    TIMERS_PER_WORK,
+)
 
 DIAL_RING, CHECKOUT_RING, PATIENCE_RING = range(3)  # users' patience; then that of others
 # why the kernel stopped
 REACHED, NOTICED, OUT_FULL, NEED_ARRIVALS, NEED_PLACES, BUDGET, BROKEN = range(7)
-ROOM = 1 << 15  # places that are free whenever a timed event begins
 LOOK = (1 << 12) - 1  # wake-ups of one instant between two looks at the room; a mask
 NEVER = 1 << 62  # where the agenda goes on after an instant that is too large
 FREED = 1 << 40  # in the agenda, before a container: its connection was given up
@@ -35,7 +42,7 @@ def lacks_places(w: Any) -> bool:
     works = w.works
     return (
         w.work_used > works - ROOM
-        or w.request_top > works - ROOM
+        or w.request_top > CLIENTS_PER_WORK * works - ROOM
         or w.jobs_used > JOBS_PER_WORK * works - ROOM
         or w.heap_n > TIMERS_PER_WORK * works - 2 * ROOM
         or w.agenda_tail > AGENDA_PER_WORK // 2 * works - ROOM
@@ -125,6 +132,27 @@ def free_work(w: Any, s: int) -> None:
     w.work_used -= 1
 
 
+@inner
+def new_client(w: Any) -> int:
+    r = w.request_free
+    if r < 0:
+        r = w.request_top
+        if r >= CLIENTS_PER_WORK * w.works:
+            too_large(w)
+            r -= 1
+        w.request_top = r + 1
+    else:
+        w.request_free = w.request[r].work
+    return r
+
+
+@inner
+def free_client(w: Any, r: int) -> None:
+    w.request[r].id = -1
+    w.request[r].work = w.request_free
+    w.request_free = r
+
+
 # ---- timers ----
 @inner
 def heap_push(w: Any, t: float, key: int, at: int) -> None:
@@ -207,6 +235,8 @@ def set_patience(w: Any, k: int, ident: int, s: int) -> None:
     """Of policy k: its time-out has a ring, which it shares with those that are as long."""
     t = w.work[s].until
     ring = w.policy[k].ring
+    if t == INFINITY:
+        return
     if ring > 0:
         ring_push(w, ring, PATIENCE, t, ident, s)
     else:

@@ -64,10 +64,12 @@ from sim.dataplane.kernel.layout import (
     IN_POOL,
     IN_SLOTS,
     JOB,
+    LINE,
     LISTS,
     PROBE,
 )
 from sim.dataplane.kernel.leases import cut_off, fell_silent, heard_again, orphaned, play_queue
+from sim.dataplane.kernel.lines import called_up, lost_in_line
 from sim.dataplane.kernel.network import rewire
 from sim.dataplane.kernel.postgres import (
     at_limit,
@@ -104,6 +106,7 @@ from sim.dataplane.kernel.timing import (
 (SERVER_DOWN, SERVER_UP, START, DRAIN, EXIT, HANG, RESUME, CPU_LIMIT, MEMORY, PUBLISHED,
  PROBE_SENT, FORGOTTEN, REROUTED, WIPE, ENQUEUE, PROFILED, STANDS, ADVANCE,
  GO_ON, FLUSH, CROWD, REWIRED, PROMOTED, GATE_CLOSED) = range(24)  # fmt: skip
+CALLS_UP = (SERVER_DOWN, DRAIN, EXIT, RESUME, PROFILED, GATE_CLOSED)  # any number of those in line
 
 
 @inner
@@ -162,6 +165,8 @@ def tell_all(w: Any, node: int, c: int, why: int, silently: bool) -> None:
             free_work(w, s)
         elif w.work[s].kind == BRANCH:
             free_work(w, s)
+        elif w.work[s].kind == LINE:
+            tell_line(w, s, why, silently)
         elif not silently:
             dropped(w, s, why)
         else:
@@ -169,6 +174,19 @@ def tell_all(w: Any, node: int, c: int, why: int, silently: bool) -> None:
             if w.work[s].replied != 0:
                 free_work(w, s)
         node = after
+
+
+@inner
+def tell_line(w: Any, line: int, why: int, silently: bool) -> None:
+    k = w.work[line].child
+    free_work(w, line)
+    while k >= 0:
+        behind = w.line[k].next
+        if silently:
+            lost_in_line(w, k)
+        else:
+            dropped(w, called_up(w, k), why)
+        k = behind
 
 
 @inner
