@@ -18,6 +18,8 @@ _URL = re.compile(
     r"(?P<scheme>[A-Za-z][A-Za-z0-9+.:-]*?)://(?:[^\s/'\",]*@)?(?P<host>[A-Za-z0-9_.-]+)"
 )
 _HOST = re.compile(r"(?<![\w./@-])(?P<host>[A-Za-z0-9][A-Za-z0-9_.-]*):\d{2,5}(?![\w.])")
+# a variable that names who may ask, or what is asked past a proxy, and not whom it asks itself
+_ALLOWS = re.compile(r"CORS|ORIGINS?$|ALLOWED|NO_?PROXY|TRUSTED", re.IGNORECASE)
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 # a variable that holds an address, and the word before that says of what
 _ADDRESS = re.compile(
@@ -125,6 +127,8 @@ _STORES = ("postgres", "mysql", "mariadb", "mongodb", "sqlserver", "redis", "rab
 
 def _addresses(key: str, value: str) -> Iterator[tuple[str, Part | None]]:
     """Hosts in one variable, and what its own name or the URL takes them for."""
+    if _ALLOWS.search(key):
+        return
     match = _ADDRESS.fullmatch(key)
     word = word_of(match["of"].lower()) if match and match["of"] else None
     hint = word.part if word and word.part != "http" else None
