@@ -56,14 +56,14 @@ _PRODUCTS = _table(
         "pooler": "pgbouncer pgcat pgpool pgpool2 odyssey supavisor proxysql",
         "proxy": (
             "frontendproxy nginx haproxy traefik caddy envoy openresty swag kong apisix tyk krakend"
-            " nginxproxymanager ambassador pingora sozu linkerd linkerd2"
+            " nginxproxymanager ambassador pingora sozu linkerd linkerd2 anubis"
         ),
         "rabbitmq": "rabbitmq lavinmq",
         "cache": "memcached memcache",
         "broker": (
             "kafka zookeeper redpanda nats activemq artemis pulsar mosquitto emqx vernemq"
             " nsqd nsqlookupd schemaregistry connect connectors rocketmq gearmand beanstalkd"
-            " memphis natsstreaming"
+            " memphis natsstreaming hivemq zeebe"
         ),
         "store": (
             "elasticsearch opensearch elastic clickhouse cassandra scylla influxdb neo4j couchdb"
@@ -73,7 +73,7 @@ _PRODUCTS = _table(
             " manticore sphinx zincsearch quickwit surrealdb dgraph janusgraph aerospike ravendb"
             " kvrocks postgrest registry openldap ldap rethinkdb crate cratedb vitess"
             " elasticmq localstack ollama spark hadoop snuba symbolicator tika gotenberg eventstore"
-            " eventstoredb kurrentdb"
+            " eventstoredb kurrentdb ipfs tigerbeetle"
         ),
         "tool": (
             "prometheus alertmanager loki promtail jaeger zipkin tempo cadvisor otelcol otel"
@@ -84,11 +84,13 @@ _PRODUCTS = _table(
             " postfix exim smtp smtprelay dnsmasq coredns unbound cloudflared"
             " ngrok tailscale wireguard openvpn gluetun socketproxy dockerproxy diun flaresolverr"
             " selenium chrome browserless chromium playwright storybook webpack webpacker vite"
+            " livereload browsersync"
             " geoip geoipupdate clamav rspamd spamassassin imaginary imgproxy thumbor k6 locust"
             " autoscaler descheduler"
             " wiremock mockserver sidecar newrelic datadog pyroscope parca tunnel alloy mimir xray"
             " loadgenerator loadgen loadtest trafficgenerator wrk wrk2 wrk2client fortio bot"
-            " votebot virtualcustomer virtualworker flagd chronyd ntp samba nfs syncthing vpn seq"
+            " votebot virtualcustomer virtualworker flagd serviceregistry servicediscovery"
+            " discoveryserver discoveryservice chronyd ntp samba nfs syncthing vpn seq"
             " turn coturn stun livekit freeswitch asterisk beats heartbeat apm skywalking"
             " mongoexpress rediscommander minecraft vsftpd ftpd sshd devcontainer prosody ejabberd"
             " jicofo jvb dovecot cyrus clamd acme netfilter fail2ban crowdsec slowcooker"
@@ -99,6 +101,53 @@ _PRODUCTS = _table(
             " rediscommander redisinsight keycloak dozzle portainer flower kafdrop akhq cmak"
             " dashboard dashboards jenkins sonarqube hue zipkinui cerebro dbeaver cloudbeaver"
             " springbootadmin unsee karma"
+        ),
+    }
+)
+# images by the last part of their names alone, since the words are everybody's: those of Docker
+# Hub's and of the self-hosted lists that publish ports and are no application, or are one under a
+# name of something else
+_IMAGES = _table(
+    {
+        "mysql": "dolt-sql-server",
+        "mariadb": "columnstore",
+        "postgres": "patroni citus pgautoupgrade pgrouting opengauss timescaledb-ha",
+        "pooler": "maxscale mysql-router",
+        "cache": "hazelcast infinispan",
+        "proxy": (
+            "oauth2-proxy oathkeeper pomerium vmauth squid tinyproxy privoxy varnish nghttpx"
+        ),
+        "broker": (
+            "nanomq rmqtt solace-pubsub-standard kubemq-community nsq amqproxy iggy restate"
+        ),
+        "store": (
+            "druid pinot trino presto doris starrocks risingwave materialized ignite orientdb"
+            " firebird db2 rqlite libsql-server sqld fuseki virtuoso-opensource-7 graphdb"
+            " blazegraph memgraph falkordb vespa marqo kubo go-ipfs rustfs fake-gcs-server"
+            " tarantool greptimedb openobserve parseable webdav wazuh-indexer"
+        ),
+        "tool": (
+            "netdata glances gatus pushgateway thanos vmagent vmalert kapacitor"
+            " zabbix-agent zabbix-agent2 zabbix-java-gateway zabbix-snmptraps zabbix-server-pgsql"
+            " zabbix-server-mysql zabbix-proxy-sqlite3 zabbix-proxy-mysql bind9"
+            " wg-easy headscale netbird frpc frps ddclient cloudflare-ddns ddns-updater"
+            " gitlab-runner act_runner woodpecker-agent drone-runner-docker dind buildkit docker"
+            " novnc guacd inbucket smtp4dev greenmail fakesmtp mailslurper zigbee2mqtt esphome"
+            " zwave-js-ui mediamtx srs geth besu bitcoind hardhat anvil ganache foundry erigon"
+            " openfga spicedb opa keto steamcmd valheim terraria factorio rclone restic duplicati"
+            " borgmatic trivy suricata falco jdownloader socat busybox autossh"
+            " docker-flow-swarm-listener"
+        ),
+        "page": (
+            "pgweb dbgate sqlpad nosqlclient bull-board asynqmon attu nsqadmin chronograf"
+            " kowl uptime-kuma pihole adguardhome homer heimdall dashy homarr beszel"
+            " scrutiny dockge yacht nexus3 verdaccio code-server base-notebook minimal-notebook"
+            " scipy-notebook tensorflow-notebook pyspark-notebook rstudio zitadel dex authelia"
+            " hydra casdoor postgres-meta"
+        ),
+        "http": (
+            "zabbix-web-nginx-pgsql zabbix-web-nginx-mysql zabbix-web-apache-pgsql"
+            " zabbix-web-apache-mysql vaultwarden mapproxy"
         ),
     }
 )
@@ -115,7 +164,7 @@ _PARTS = _table(
         ),
         "scheduler": (
             "cron beat celerybeat scheduler rqscheduler crond clockwork ticker timer dagprocessor"
-            " triggerer cronjob cronjobs clock housekeeping"
+            " triggerer cronjob cronjobs clock housekeeping interval"
         ),
         "once": (
             "migrate migration migrations migrator migrater seed seeder seeds init initializer"
@@ -129,7 +178,7 @@ _PARTS = _table(
             "exporter metrics monitoring mailserver smtp"
             " logs logger logging tracing registry discovery serviceregistry configserver"
             " runner runners checker loadgen simulator sim mock mocks stub emulator vpn dns tunnel"
-            " navigator watchdog traffic tools admintools toolbox agent"
+            " navigator watchdog traffic tools admintools toolbox agent bridge"
         ),
         "http": (
             "web www api app backend frontend front back server service site ui vote result flask"
@@ -139,6 +188,7 @@ _PARTS = _table(
             " drupal joomla magento moodle odoo discourse mastodon streaming strapi directus n8n"
             " metabase superset redash matomo umami plausible outline wikijs mediawiki rocketchat"
             " restproxy mattermost zulip httpd gateway apigateway whoami websocket ws core admin"
+            " application"
         ),
     }
 )
@@ -184,8 +234,11 @@ def word_of(name: str) -> Word | None:
                 part = _PARTS[token]
                 if part == "once" and not _NEUTRAL_WORDS.issuperset(tokens[i + 1 :]):
                     continue  # a task is what its last noun says: `build-tools-chat` is a chat
-                if part == "worker" and any(_PARTS.get(other) == "scheduler" for other in tokens):
+                others = {_PARTS.get(other) for other in tokens}
+                if part == "worker" and "scheduler" in others:
                     part = "scheduler"  # `beat-worker`
+                if token in ("job", "jobs") and "once" in others:
+                    part = "once"  # `backup-job`
                 return Word(part, token, False)
     if tokens and tokens[-1] in UNSURE:
         return Word("tool", tokens[-1], False)
@@ -206,6 +259,9 @@ def repository(image: str) -> str:
 def word_of_image(image: str) -> Word | None:
     """What an image's name says: its last part; `mssql/server` by the part before it; of
     `shop-with-tracing` the shop."""
+    known = repository(image).rpartition("/")[2].lower()
+    if known in _IMAGES:
+        return Word(_IMAGES[known], known, True)
     owner, _, last = re.sub(r"[-_]with[-_].*", "", repository(image)).rpartition("/")
     maker = word_of(owner) if last in ("server", "database", "db", "controller") and owner else None
     return maker if maker and maker.part in (*ENGINES, "proxy") else word_of(last)
@@ -254,7 +310,7 @@ _PROGRAMS: tuple[tuple[Part, str], ...] = (
     ("mysql", r"\bmysqld\b"),
     ("mariadb", r"\bmariadbd\b"),
     ("mongodb", r"\bmongod\b"),
-    ("postgres", r"(^|\s)postgres(\s|$)"),
+    ("postgres", r"(^|(^|[\s/])(docker-entrypoint\.sh|exec)\s+)postgres(\s|$)"),
     ("pooler", r"(^|[\s/])pgbouncer\b"),
     (
         "proxy",

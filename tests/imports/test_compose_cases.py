@@ -340,6 +340,20 @@ def test_a_worker_that_starts_after_its_web_service_calls_it_no_more(tmp_path: P
     assert not _said(stack.ignored, "shop")
 
 
+def test_what_ports_and_variables_say(tmp_path: Path) -> None:
+    """A broker's port is its jobs'; who may ask is no callee; `WORKERS_COUNT` is Redash's."""
+    _write(tmp_path, said="services:\n  web: {image: a/web, ports: ['80:80']}\n"
+           "  api: {image: a/api, ports: ['81:80'], environment: {CORS_ORIGINS: 'http://web', "
+           "WEB_SERVER_CONCURRENCY: 3}}\n"
+           "  work: {image: a/api, command: worker, environment: {AMQP: 'amqp://queue', "
+           "WORKERS_COUNT: 2}}\n"
+           "  queue: {image: 'rabbitmq:4', ports: ['15672:15672', '5673:5672']}\n")  # fmt: skip
+    stack = load_stack(str(tmp_path / "said.yml"))
+    assert stack.services["queue"].port == 5673
+    assert [stack.services[name].concurrency for name in ("api", "work")] == [3, 2]
+    assert (stack.calls("api"), stack.playing("worker")) == ([], ["work"])
+
+
 def test_users_ask_a_service_though_it_asks_another_that_they_ask(tmp_path: Path) -> None:
     _write(tmp_path, doors="services:\n  web: {image: a/web, ports: ['80:80']}\n"
            "  api: {image: a/api, "

@@ -12,10 +12,19 @@ from sim.imports.images import ROLES, Word, repository, word_of, word_of_image
 _MADE_OF = ("context", "dockerfile")
 
 
+# ports by which no HTTP comes (IANA's registry of service names and port numbers): databases,
+# caches, queues, mail, directories, names, shells, files, logs, screens, calls and streams
+_NO_PAGES = frozenset(
+    {5432, 3306, 33060, 6379, 27017, 1433, 1521, 9042, 7687, 11211, 5672, 5671, 9092, 2181, 4222}
+    | {61616, 1883, 8883, 25, 465, 587, 110, 143, 993, 995, 389, 636, 53, 123, 20, 21, 22, 23, 445}
+    | {514, 1514, 3389, 5900, 3478, 554, 1935}
+)
+
+
 def serves(body: Mapping[str, Any]) -> bool:
-    """It publishes a TCP port that is no database's or queue's, or is checked over HTTP."""
-    stores = {"5432", "3306", "6379", "27017", "1433", "5672", "9092", "53"}
-    return not stores.issuperset(_targets(body.get("ports")))
+    """It publishes a TCP port that pages may come by."""
+    ports = _targets(body.get("ports"))
+    return any(not (port.isdecimal() and int(port) in _NO_PAGES) for port in ports)
 
 
 def ports_of(body: Mapping[str, Any]) -> set[str]:
@@ -35,8 +44,17 @@ def _targets(ports: Any) -> Iterator[str]:
 
 def in_front(name: str) -> bool:
     """Its name says that users meet it first."""
-    words = r"front|web|ui\b|client|gateway|portal|store|nginx|vote|page"
+    words = r"^app$|front|web|ui\b|client|gateway|portal|store|nginx|vote|page"
     return bool(re.search(words, name.lower()))
+
+
+_OWN_URL = re.compile(r"https?://(localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1\])")
+
+
+def checked_over_http(body: Mapping[str, Any]) -> bool:
+    """Its healthcheck asks a page of its own."""
+    check = body.get("healthcheck")
+    return bool(isinstance(check, Mapping) and _OWN_URL.search(str(check.get("test") or "")))
 
 
 def published(body: Mapping[str, Any]) -> bool:

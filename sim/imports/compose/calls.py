@@ -13,7 +13,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import get_args
 
-from sim.imports.compose.roles import Guess, Scene
+from sim.imports.compose.scene import Guess, Scene
 from sim.imports.evidence import Confidence, Notes
 from sim.schema.fields import LawSpec
 from sim.schema.stack_checks import find_cycle

@@ -31,7 +31,8 @@ from sim.imports.compose.links import (
     routed,
 )
 from sim.imports.compose.project import Project, read_project
-from sim.imports.compose.roles import Guess, Scene, guess_roles, ranked_stores
+from sim.imports.compose.roles import guess_roles, ranked_stores
+from sim.imports.compose.scene import Guess, Scene
 from sim.imports.compose.service import Own, read_service
 from sim.imports.compose.stores import read_pooler
 from sim.imports.compose.story import Around

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from sim.imports.compose.body import in_front, program_of, published
 from sim.imports.compose.links import Mention
-from sim.imports.compose.roles import Guess, Scene
+from sim.imports.compose.scene import Guess, Scene
 from sim.imports.images import word_of
 
 
@@ -28,7 +28,8 @@ def entry_service(roles: Mapping[str, Guess], scene: Scene, chosen: str = "") ->
 
     def fronts(name: str) -> set[str]:  # who may stand before it: not another of its program
         own = program_of(scene.bodies[name])
-        return {other for other in web if other != name and program_of(scene.bodies[other]) != own}
+        others = [other for other in web if other != name and not beside(other)]
+        return {other for other in others if program_of(scene.bodies[other]) != own}
 
     def rank(name: str) -> tuple[bool, ...]:  # later words tell apart what the earlier leave equal
         return (
@@ -41,6 +42,7 @@ def entry_service(roles: Mapping[str, Guess], scene: Scene, chosen: str = "") ->
             not scene.asks(name, behind),
             name not in proxied,
             *after(name),
+            "dashboard" not in name,
         )
 
     return min(web, key=rank, default="")
@@ -59,7 +61,10 @@ _SIDE = re.compile(
     r"websocket|streaming|realtime|grpc\b|auth(server|n|z)?\b|identity|importer|consumer"
 )
 _BEHIND = re.compile(r"api|gateway|backend")
-_BESIDE = re.compile(r"admin|monitor|payment|docs\b|status|turbine|pebble")
+_BESIDE = re.compile(
+    r"admin|monitor|payment|docs\b|status|turbine|pebble|airflow|jupyter|notebook|mlflow|tensorboard"
+    r"|(^|[-_])(db|database)([-_]|$)"
+)
 
 
 def beside(name: str) -> bool:

@@ -24,6 +24,8 @@ _KEYED = re.compile(
     r"(?im)(?:^|[;,.\s\"'])(?:server|host(?:name)?|data source|addr(?:ess)?)\s*[=:]\s*"
     r"[\"']?(?:tcp:)?(?P<host>[a-z0-9][\w.-]*)"
 )
+# a variable that names who may ask, or what is asked past a proxy, and not whom it asks itself
+_ALLOWS = re.compile(r"CORS|ORIGINS?$|ALLOWED|NO_?PROXY|TRUSTED", re.IGNORECASE)
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 # a variable that holds an address, and the word before that says of what
 _ADDRESS = re.compile(
@@ -154,6 +156,8 @@ _STORES = ("postgres", "mysql", "mariadb", "mongodb", "sqlserver", "redis", "rab
 
 def _addresses(key: str, value: str) -> Iterator[tuple[str, Part | None]]:
     """Hosts in one variable, and what its own name or the URL takes them for."""
+    if _ALLOWS.search(key):
+        return
     match = _ADDRESS.fullmatch(key)
     word = word_of(match["of"].lower()) if match and match["of"] else None
     hint = word.part if word and word.part != "http" else None

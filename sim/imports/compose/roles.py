@@ -4,24 +4,33 @@ from what the others take it for."""
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from sim.imports.compose.body import (
+    checked_over_http,
     maker_of,
     plays,
     ports_of,
     program_of,
     published,
-    restart_policy,
     serves,
-    target_of_build,
     word_of_build,
 )
-from sim.imports.compose.links import Bodies, Mention, command_text, host_names, hosts_of, stem
+from sim.imports.compose.links import command_text, hosts_of, stem
 from sim.imports.compose.merge import target_of
-from sim.imports.evidence import Confidence
+from sim.imports.compose.scene import (
+    Guess,
+    Scene,
+    alone_ends,
+    asks_a_database,
+    in_background,
+    is_asked,
+    reached,
+    runs_once,
+    told_by_a_variable,
+    twins,
+)
 from sim.imports.images import (
     ENGINES,
     OTHERS,
@@ -40,6 +49,7 @@ from sim.imports.images import (
 from sim.schema.stack import Role
 from sim.schema.story_checks import MOST_DATABASES
 
+_REGISTERS = ("EUREKA_", "SPRING_CLOUD_CONSUL_", "SPRING_CLOUD_NACOS_", "CONSUL_HTTP_", "NACOS_")
 _SUITE = 2  # of more web services one is in front
 _QUEUES = ("redis", "rabbitmq", "broker")
 _SURE = (
@@ -54,34 +64,6 @@ _SURE = (
     "broker",
     "pooler",
 )
-
-
-class Guess(NamedTuple):
-    """A role and why. `part` says more: the engine of a database, what an `other` is."""
-
-    role: Role
-    why: str
-    part: Part | None = None
-    confidence: Confidence = "high"
-
-
-@dataclass(frozen=True)
-class Scene:
-    """All services with what they say of each other."""
-
-    bodies: Bodies
-    variables: Mapping[str, Mapping[str, str]]
-    mentions: Sequence[Mention]
-    bases: Mapping[str, str] = field(default_factory=dict)  # what an image is built on, if known
-
-    def callers(self, name: str) -> list[str]:
-        return [m.caller for m in self.mentions if m.callee == name]
-
-    def with_mentions(self, more: Iterable[Mention]) -> Scene:
-        return replace(self, mentions=[*self.mentions, *more])
-
-    def asks(self, name: str, others: Collection[str]) -> bool:
-        return any(m.caller == name and m.callee in others for m in self.mentions)
 
 
 def guess_roles(scene: Scene, corrected: Mapping[str, Role]) -> dict[str, Guess]:
@@ -127,28 +109,56 @@ def _said(name: str, body: Mapping[str, Any], scene: Scene) -> tuple[Word, str] 
     if image and _named_after_its_store(body, named, image):
         named = None if named and named.part == image.part != "http" else named
         image = None
+    base, built = word_of_image(scene.bases.get(name, "")), word_of_build(body)
+    task = _task(name, program, named, (image, base, built), scene)
+    if task:
+        return task
     sure = image is not None and image.part in _SURE
-    if (program is None or program.part == "once") and _runs_once(body, scene):
-        return Word("once", "", False), "has a command of its own, and is not started again"
     if image and sure and not (program and program.part == "once"):
         return image, f"image {image.word}"
+    if program and program.part == "proxy" and _serves_its_pages(body, named, built):
+        return Word("http", program.word, True), f"an image of its own that runs {program.word}"
     if program and (sure or program.part not in ("http", "once")):
         return program, f"runs {program.word}"
-    base = word_of_image(scene.bases.get(name, ""))
     if base and program is None and _is_its_base(named, base):
         return base, f"built on {base.word}"
     if named and named.word in _METERS:  # of whatever its image is made
         return named, f"name {named.word}"
-    built = word_of_build(body)
-    if program is None and _in_background(name, body, scene):
+    told = told_by_a_variable(scene.variables[name])
+    if told and program is None:
+        return told
+    if program is None and in_background(name, body, scene):
         image = built = None
         if body.get("expose") == [] and named and named.part == "http":
             named = None
     words = ((named, "name"), (image, "image"), (built, "built from"))
+    page = next((word for word, _ in words if word and word.part == "page"), None)
+    if page and page.word in _ANYBODYS and program and program.part == "http":
+        return program, f"runs {program.word}"
     for word, where in (words[1], words[2], words[0]):
         if word and word.product and not (where != "image" and _contradicted(word, body, scene)):
             return word, f"{where} {word.word}"
     return _supposed(name, body, scene, program, [pair for pair in words if pair[0]])
+
+
+def _task(
+    name: str,
+    program: Word | None,
+    named: Word | None,
+    made_of: Sequence[Word | None],
+    scene: Scene,
+) -> tuple[Word, str] | None:
+    """What ends, by how it is started again, also where it has a database's image: a backup runs
+    that database's programs."""
+    body, built = scene.bodies[name], made_of[-1]
+    if (program is None or program.part == "once") and runs_once(body, scene):
+        return Word("once", "", False), "has a command of its own, and is not started again"
+    engine = any(word and word.part in ENGINES for word in made_of)
+    if engine and named and named.part == "once" and asks_a_database(name, scene):
+        return named, f"name {named.word}"
+    if built and built.part == "once" and alone_ends(body, scene):
+        return built, f"built from {built.word}, and is not started again"
+    return None
 
 
 def _supposed(
@@ -160,6 +170,8 @@ def _supposed(
 ) -> tuple[Word, str] | None:
     """What weaker signs say: data and callers, then words that name a part and no product."""
     named = next((word for word, where in words if where == "name"), None)
+    if named and "gateway" in named.word and "letsencrypt" in str(body.get("volumes")):
+        return Word("proxy", named.word, False), f"name {named.word}, keeps certificates"
     engine = _engine_by_evidence(name, body, scene)
     may_be = named is None or named.part in ("database", "http")
     if engine and may_be and not serves(body) and not (program and program.part == "once"):
@@ -173,31 +185,37 @@ def _supposed(
         if word and not _denied(word, where, name, body, scene):
             return word, f"{where} {word.word}"
     if serves(body):
-        return Word("http", "", False), "publishes a port, or is checked over HTTP"
+        return Word("http", "", False), "publishes a port"
     return None
 
 
 def _denied(word: Word, where: str, name: str, body: Mapping[str, Any], scene: Scene) -> bool:
     """Is a word for a part belied by whether, and of what program, the service is reached?"""
     if word.part == "http":
-        return not _reached(name, body, scene)
+        return not reached(name, body, scene)
     over_http = any(m.part == "http" for m in scene.mentions if m.callee == name)
     if word.part == "database":
-        return over_http or _asks_a_database(name, scene)
+        return over_http or asks_a_database(name, scene)
     if word.word in UNSURE and serves(body):
         return True
+    if word.part == "tool" and where != "image" and body.get("build") and serves(body):
+        stores = [n for n, other in scene.bodies.items() if plays(other, ENGINES)]
+        return over_http or scene.asks(name, stores)  # built with the others, and keeps data
     if word.part == "tool" and not (where == "image" and body.get("ports")):
         return over_http
+    queued = any(scene.asks(name, (n,)) for n, b in scene.bodies.items() if plays(b, _QUEUES))
+    asked = over_http or (word.word not in _WORKS and checked_over_http(body))
+    if word.part == "worker" and asked and not queued:
+        return True
     if not serves(body):
         return False
     if word.part == "once":
-        return where == "image"  # it stays, and is asked
+        return where == "image" or bool(re.search(r"(service|server|svc|api)$", name.lower()))
     if word.part != "worker" or word.word in ("queue", "queues"):
         return False
     parts = ("redis", "broker") if word.word in _WORKS else ("redis",)
-    return not any(plays(other, parts) for other in scene.bodies.values()) or bool(
-        _twins(name, scene)
-    )
+    there = any(plays(other, parts) for other in scene.bodies.values())
+    return not there or bool(twins(name, scene) and not (queued and word.word in _WORKS))
 
 
 def _is_its_base(named: Word | None, base: Word) -> bool:
@@ -213,41 +231,24 @@ _METERS = ("exporter", "metrics")
 _WORKS = ("worker", "workers", "consumer", "consumers")
 
 
-def _runs_once(body: Mapping[str, Any], scene: Scene) -> bool:
-    """It alone is never started again after its end, and does something of its own."""
-    if serves(body) or not command_text(body) or body.get("healthcheck"):
-        return False
-    policies = [restart_policy(other) for other in scene.bodies.values() if other is not body]
-    return restart_policy(body) == "no" and any(policy not in ("", "no") for policy in policies)
+# words of a page that an application's own is called as well
+_ANYBODYS = ("dashboard", "dashboards", "console", "visualizer")
 
 
-def _in_background(name: str, body: Mapping[str, Any], scene: Scene) -> bool:
-    """The program of another service started in another way, and nobody reaches it. In manifests:
-    it listens on no port."""
-    if serves(body) or scene.callers(name):
-        return False
-    if body.get("expose") == []:
-        return True
-    twins = [scene.bodies[twin] for twin in _twins(name, scene)]
-    plain = [twin for twin in twins if not command_text(twin)]
-    own = command_text(body) or {target_of_build(twin) for twin in plain} - {target_of_build(body)}
-    return bool(plain and own and not body.get("expose"))
-
-
-def _twins(name: str, scene: Scene) -> list[str]:
-    """Others of the same program that are reached."""
-    own = program_of(scene.bodies[name])
-    alike = [other for other, body in scene.bodies.items() if program_of(body) == own]
-    return [n for n in alike if n != name and (serves(scene.bodies[n]) or scene.callers(n))]
+def _serves_its_pages(body: Mapping[str, Any], named: Word | None, built: Word | None) -> bool:
+    """Is a proxy's program in an image of one's own there for the pages in it? Neither its name nor
+    the folder that it is built from says proxy."""
+    plain = all(word is None or word.part != "proxy" for word in (named, built))
+    return bool(body.get("build")) and plain
 
 
 # of a product, or an application's own
-_DASHBOARD = re.compile(r"(^|[-_.])dashboards?([-_.](service|svc|app))?$")
+_DASHBOARD = re.compile(r"(^|[-_.])(dashboard|console)s?([-_.](service|svc|app))?$")
 
 
 def _named_after_its_store(body: Mapping[str, Any], named: Word | None, image: Word) -> bool:
     """An application's image that says what it uses: `hello-app-redis`; a `shop-nginx` is one."""
-    if image.part == "proxy":
+    if image.part not in (*_SURE, "cache"):
         return False
     if named_after_its_store(str(body.get("image") or ""), image, ports_of(body)):
         return True
@@ -273,37 +274,7 @@ def _engine_by_evidence(name: str, body: Mapping[str, Any], scene: Scene) -> Par
             return engine
     taken = [m.part for m in scene.mentions if m.callee == name and m.part in ENGINES]
     return (taken[0] if taken else None) or (
-        None if _asks_a_database(name, scene) else engine_of_settings(set(scene.variables[name]))
-    )
-
-
-def _asks_a_database(name: str, scene: Scene) -> bool:
-    """Its variables name one that is not itself: those of a first start are then its client's."""
-    own = scene.variables[name]
-    images = {n: word_of_image(str(b.get("image") or "")) for n, b in scene.bodies.items()}
-    stores = [n for n, word in images.items() if word and word.part in ENGINES and n != name]
-    if any(key.endswith("HOST") for key in own) or scene.asks(name, stores):
-        return True
-    known = host_names(scene.bodies)
-    asked = [host for value in own.values() for host, part in hosts_of(value) if part in ENGINES]
-    return any(known.get(host.lower(), host) != name for host in asked)
-
-
-def _is_asked(name: str, scene: Scene) -> bool:
-    body = scene.bodies[name]
-    return bool(published(body) or body.get("expose") or scene.callers(name))
-
-
-def _reached(name: str, body: Mapping[str, Any], scene: Scene) -> bool:
-    """Something asks it, it says which port it listens on, or it uses another of the file."""
-    return bool(
-        published(body)
-        or body.get("expose")
-        or scene.callers(name)
-        or any(m.caller == name for m in scene.mentions)
-        or len(scene.bodies) <= 3
-        or any(re.match(r"PORT$|.*_PORT$|VIRTUAL_HOST", key) for key in scene.variables[name])
-        or word_of(name)
+        None if asks_a_database(name, scene) else engine_of_settings(set(scene.variables[name]))
     )
 
 
@@ -317,13 +288,19 @@ def _by_neighbours(
     queued = scene.asks(name, redis) and not scene.callers(name)
     if queued and program_of(body) in map(program_of, web):
         return Guess("worker", "the image of a web service, and it uses the queue", "worker", "low")
-    if _in_background(name, body, scene):
+    if in_background(name, body, scene):
         if redis and body.get("expose") == []:  # its callee stands in code, as everybody's may
             return Guess("worker", "listens on no port, and there is a queue", "worker", "low")
         return Guess("other", "runs beside a service of its program, unasked", None, "low")
     if any(m.part == "http" for m in scene.mentions if m.callee == name):
         return Guess("http", "others ask it over HTTP", "http", "medium")
-    if any(m.confidence == "high" for m in scene.mentions if m.callee == name):
+    if body.get("ports") and not serves(body):
+        return Guess("other", "publishes ports by which no pages come", None, "low")
+    sure = any(m.confidence == "high" for m in scene.mentions if m.callee == name)
+    ends = command_text(body) and not serves(body) and alone_ends(body, scene)
+    if ends and not sure:
+        return Guess("other", "has a command of its own, and is not started again", "once", "low")
+    if sure:
         return Guess("http", "others ask it", "http", "medium")
     if scene.callers(name):
         return Guess("http", "others depend on it", "http", "low")
@@ -331,11 +308,27 @@ def _by_neighbours(
         return Guess("http", "made by the same people as the others", "http", "low")
     if queued and len(web) <= _SUITE:
         return Guess("worker", "uses the queue, publishes no port", "worker", "low")
-    if body.get("expose"):
-        return Guess("http", "listens on a port", "http", "low")
-    if body.get("build") and any(other.get("build") for other in web):
-        return Guess("http", "built here as the others", "http", "low")
+    why = _listens(name, body, scene)
+    if not why and body.get("build") and any(other.get("build") for other in web):
+        why = "built here as the others"
+    if why:
+        return Guess("http", why, "http", "low")
     return Guess("other", "neither port, image nor name says more", None, "low")
+
+
+def _listens(name: str, body: Mapping[str, Any], scene: Scene) -> str:
+    """What it says itself of answering requests; "" if nothing."""
+    variables = scene.variables[name]
+    if body.get("expose"):
+        return "listens on a port"
+    if checked_over_http(body):
+        return "is checked over HTTP"
+    if any(key.startswith(_REGISTERS) for key in variables):
+        return "registers where others find it"
+    named = {
+        host for value in variables.values() for host, part in hosts_of(value) if part == "http"
+    }
+    return "names itself over HTTP" if name in named else ""
 
 
 def _settled(
@@ -384,11 +377,18 @@ def _answering(
     proxies = [name for name, guess in settled.items() if guess.role == "proxy"]
     asked = {m.callee for m in scene.mentions if m.caller in proxies}
     served = [name for name in pages if serves(scene.bodies[name]) or name in asked]
-    reached = web and (proxies or any(_is_asked(name, scene) for name in web))
+    reached = web and (proxies or any(is_asked(name, scene) for name in web))
     if served and not reached:
         why = f"{settled[served[0]].why}, and nothing else is reached"
         settled[served[0]] = Guess("http", why, "http", "low")
     if web or served:
+        return settled
+    for name in asked:
+        if settled[name].part in ("store", "tool") and name not in corrected:
+            why = f"{settled[name].why}, and a proxy leads to nothing else"
+            settled[name] = Guess("http", why, "http", "low")
+            web.append(name)
+    if web:
         return settled
     for name in _stand_ins(settled, scene, corrected):
         behind_none = [n for n in proxies if not scene.asks(n, scene.bodies)]
@@ -466,10 +466,12 @@ def ranked_stores(
 
 def _store_rank(
     name: str, guesses: Mapping[str, Guess], scene: Scene, corrected: Mapping[str, Role]
-) -> tuple[bool, bool, bool, bool, bool, int, int, bool]:
+) -> tuple[bool, bool, bool, bool, bool, bool, int, int, bool]:
     """Of several stores: the one that was corrected, that workers, web services and most use."""
     callers = set(scene.callers(name))
     roles = {guesses[caller].role for caller in callers if caller in guesses}
+    named = {m.caller for m in scene.mentions if m.callee == name and m.confidence == "high"}
+    sure = {guesses[caller].role for caller in named if caller in guesses}
     needed = "worker" if guesses[name].role == "redis" else "http"
     cache = bool(re.search(r"cache|session", name.lower()))
     part = guesses[name].part
@@ -477,5 +479,5 @@ def _store_rank(
     own = set(re.split(r"[-_.]", name.lower()))
     workers = [n for n, guess in guesses.items() if guess.role == "worker"]
     shared = len(own & {word for n in workers for word in re.split(r"[-_.]", n.lower())})
-    return (name not in corrected, needed not in roles, other, cache, part is None, -shared,
-            -len(callers), part != "postgres")  # fmt: skip
+    return (name not in corrected, needed not in sure, other, needed not in roles, cache,
+            part is None, -shared, -len(callers), part != "postgres")  # fmt: skip

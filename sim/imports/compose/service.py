@@ -9,7 +9,7 @@ from typing import Any
 
 from sim.imports.compose.clients import client_of
 from sim.imports.compose.processes import event_loop, job_processes, pool_of, web_processes
-from sim.imports.compose.roles import Guess
+from sim.imports.compose.scene import Guess
 from sim.imports.compose.stores import read_database, read_rabbitmq, read_redis
 from sim.imports.compose.story import Around, story_of
 from sim.imports.compose.values import Node
@@ -42,7 +42,7 @@ def read_service(node: Node, own: Own, around: Around) -> Service:
     notes.origins[f"services.{name}.role"] = Origin("assumed", guess.why)
     given: dict[str, Any] = {
         "role": guess.role,
-        "port": _port(node, name, notes),
+        "port": _port(node, name, guess, notes),
         "replicas": _replicas(node, name, guess.role, notes),
         "boot": template.boot,
         "cpu": _cpu(node, name, template, notes),
@@ -92,10 +92,17 @@ def _template(guess: Guess, around: Around) -> Service:
     return Service(role=guess.role, boot=LawSpec(mean=1.0), memory=Memory(base=memory))
 
 
-def _port(node: Node, name: str, notes: Notes) -> int | None:
-    """The first TCP port published on the server. Ranges and random ports never collide."""
+# by which jobs come, where the image listens for pages as well (rabbitmq.com, docs/networking)
+_MAIN_PORT = {"rabbitmq": "5672"}
+
+
+def _port(node: Node, name: str, guess: Guess, notes: Notes) -> int | None:
+    """The TCP port published on the server: that of a broker's jobs, else the first. Ranges and
+    random ports never collide."""
     entries = [(port, entry) for entry in node.get("ports").items() if (port := entry.port())]
     fixed = [(p, entry) for p, entry in entries if p.protocol == "tcp" and p.first == p.last]
+    main = _MAIN_PORT.get(str(guess.part), "")
+    fixed.sort(key=lambda pair: _target(pair[1]) != main)
     if not fixed and node.value.get("ports"):
         words = ", ".join(_port_word(entry) for entry in node.get("ports").items())
         notes.assumed.append(
@@ -112,6 +119,13 @@ def _port(node: Node, name: str, notes: Notes) -> int | None:
         notes.origins[f"services.{name}.port"] = stated.origin
         return fixed[0][0].first
     return None
+
+
+def _target(entry: Node) -> str:
+    """The container's side of a published port."""
+    value = entry.value
+    text = str(value.get("target") if isinstance(value, dict) else value)
+    return text.split("/", maxsplit=1)[0].rpartition(":")[2]
 
 
 def _port_word(entry: Node) -> str:

@@ -1,0 +1,128 @@
+"""All services of a file together: what each says of the others, and what can be told of one from
+that: what answers, what ends, what runs beside another of its program."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+
+from sim.imports.compose.body import (
+    program_of,
+    published,
+    restart_policy,
+    serves,
+    target_of_build,
+)
+from sim.imports.compose.links import Bodies, Mention, command_text, host_names, hosts_of
+from sim.imports.evidence import Confidence
+from sim.imports.images import ENGINES, Part, Word, word_of, word_of_image
+from sim.schema.stack import Role
+
+
+class Guess(NamedTuple):
+    """A role and why. `part` says more: the engine of a database, what an `other` is."""
+
+    role: Role
+    why: str
+    part: Part | None = None
+    confidence: Confidence = "high"
+
+
+@dataclass(frozen=True)
+class Scene:
+    """All services with what they say of each other."""
+
+    bodies: Bodies
+    variables: Mapping[str, Mapping[str, str]]
+    mentions: Sequence[Mention]
+    bases: Mapping[str, str] = field(default_factory=dict)  # what an image is built on, if known
+
+    def callers(self, name: str) -> list[str]:
+        return [m.caller for m in self.mentions if m.callee == name]
+
+    def with_mentions(self, more: Iterable[Mention]) -> Scene:
+        return replace(self, mentions=[*self.mentions, *more])
+
+    def asks(self, name: str, others: Collection[str]) -> bool:
+        return any(m.caller == name and m.callee in others for m in self.mentions)
+
+
+# what tells copies of one image apart: `CONTAINER_ROLE=queue`, `APP_PROCESS: worker`
+_TELLS = re.compile(
+    r"(.*_)?(ROLE|PROCESS(_TYPE)?|(CONTAINER|SERVICE|APP|NODE|RUN|START)_(TYPE|MODE))"
+)
+
+
+def told_by_a_variable(variables: Mapping[str, str]) -> tuple[Word, str] | None:
+    """That it works jobs, or gives them out at their times."""
+    for key, value in variables.items():
+        word = word_of(value) if _TELLS.fullmatch(key) else None
+        if word and word.part in ("worker", "scheduler"):
+            return word, f"{key} {value}"
+    return None
+
+
+def runs_once(body: Mapping[str, Any], scene: Scene) -> bool:
+    """It alone is never started again after its end, and does something of its own."""
+    if serves(body) or not command_text(body) or body.get("healthcheck"):
+        return False
+    policies = [restart_policy(other) for other in scene.bodies.values() if other is not body]
+    return restart_policy(body) == "no" and any(policy not in ("", "no") for policy in policies)
+
+
+def alone_ends(body: Mapping[str, Any], scene: Scene) -> bool:
+    """It is not started again after its end, and half of the others are."""
+    others = [restart_policy(other) not in ("", "no") for other in scene.bodies.values()]
+    return restart_policy(body) in ("", "no") and 2 * sum(others) > len(others)
+
+
+def in_background(name: str, body: Mapping[str, Any], scene: Scene) -> bool:
+    """The program of another service started in another way, and nobody reaches it. In manifests:
+    it listens on no port."""
+    if serves(body) or scene.callers(name):
+        return False
+    if body.get("expose") == []:
+        return True
+    others = [scene.bodies[twin] for twin in twins(name, scene)]
+    plain = [twin for twin in others if not command_text(twin)]
+    own = command_text(body) or {target_of_build(twin) for twin in plain} - {target_of_build(body)}
+    return bool(plain and own and not body.get("expose"))
+
+
+def twins(name: str, scene: Scene) -> list[str]:
+    """Others of the same program that are reached."""
+    own = program_of(scene.bodies[name])
+    alike = [other for other, body in scene.bodies.items() if program_of(body) == own]
+    return [n for n in alike if n != name and (serves(scene.bodies[n]) or scene.callers(n))]
+
+
+def asks_a_database(name: str, scene: Scene) -> bool:
+    """Its variables name one that is not itself: those of a first start are then its client's."""
+    own = scene.variables[name]
+    images = {n: word_of_image(str(b.get("image") or "")) for n, b in scene.bodies.items()}
+    stores = [n for n, word in images.items() if word and word.part in ENGINES and n != name]
+    if any(key.endswith("HOST") for key in own) or scene.asks(name, stores):
+        return True
+    known = host_names(scene.bodies)
+    asked = [host for value in own.values() for host, part in hosts_of(value) if part in ENGINES]
+    return any(known.get(host.lower(), host) != name for host in asked)
+
+
+def is_asked(name: str, scene: Scene) -> bool:
+    body = scene.bodies[name]
+    return bool(published(body) or body.get("expose") or scene.callers(name))
+
+
+def reached(name: str, body: Mapping[str, Any], scene: Scene) -> bool:
+    """Something asks it, it says which port it listens on, or it uses another of the file."""
+    return bool(
+        published(body)
+        or body.get("expose")
+        or scene.callers(name)
+        or any(m.caller == name for m in scene.mentions)
+        or len(scene.bodies) <= 3
+        or any(re.match(r"PORT$|.*_PORT$|VIRTUAL_HOST", key) for key in scene.variables[name])
+        or word_of(name)
+    )
