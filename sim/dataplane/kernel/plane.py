@@ -174,7 +174,7 @@ class CompiledPlane:
 
     def _act(self, verb: int, at: int, b: int = 0, x: float = 0.0) -> None:
         while verb in verbs.CALLS_UP and not holds_all(self.box[0]):
-            self._grow(2 * self.works, self.places)
+            self._grow(self._more(), self.places)
         why = self.call(self.box, verb, at, b, x)[0]
         if why != timing.REACHED:
             self._go_on(why)
@@ -187,7 +187,7 @@ class CompiledPlane:
             if why == timing.OUT_FULL:
                 self._fold()
             elif why == timing.NEED_PLACES:
-                self._grow(2 * self.works, self.places)
+                self._grow(self._more(), self.places)
             else:
                 raise self._too_many("one instant made more")
             why = self.call(self.box, verbs.GO_ON, 0, 0, 0.0)[0]
@@ -195,6 +195,11 @@ class CompiledPlane:
     def _too_many(self, what: str) -> KernelError:
         limit = f"{what} than the kernel has places for; --engine reference has no such limit"
         return KernelError(f"seed {self.seed}, t = {self.now!r}: {limit}")
+
+    def _more(self) -> int:
+        """Twice the works, or half as many again where a record does not hold twice as many."""
+        twice = 2 * self.works
+        return twice if can_be(twice, self.places) else twice - self.works // 2
 
     def _grow(self, works: int, containers: int) -> None:
         self._fold()
