@@ -113,7 +113,7 @@ def endpoints_of(cluster: Cluster) -> tuple[str, ...]:
 
 def among_services(cluster: Cluster, samples: int) -> dict[str, Any]:
     """What a run keeps of services that call each other."""
-    plane, services = cluster.plane, cluster.stack.asked()
+    plane, services = cluster.plane, cluster.asked
     if len(services) < 2:  # alone, its figures are those of the whole plane
         return {}
     databases, answers = cluster.stack.playing("postgres"), plane.samples().services[:samples]

@@ -20,6 +20,7 @@ from sim.platforms.own import files as own_files
 from sim.results import ledger
 from sim.results.run import Run
 from sim.schema.scenario import Scenario
+from sim.simulation import observation
 from sim.simulation.case import Case
 from sim.simulation.simulation import run_case
 from tests import ENGINE
@@ -429,18 +430,19 @@ def test_ctrl_c_leaves_the_session_where_it_stood(
     same(session.finish(), whole(session.script, "kubernetes", engine))
 
 
-def test_books_are_checked_every_five_minutes_and_at_the_end(
+def test_books_are_checked_each_time_after_twice_as_long_and_at_the_end(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     checked: list[float] = []
     monkeypatch.setattr(
         ledger, "check", lambda books, recording, gauge, at_s, *_: checked.append(at_s)
     )
+    monkeypatch.setattr(observation, "CHECK_S", 200.0)
     session = sim.Session("container_crash", "compose", engine=ENGINE)
-    for to in (60.0, 300.0, 300.5, 800.0):
+    for to in (60.0, 200.0, 200.5, 700.0):
         session.advance(to)
     session.finish(950)
-    assert checked == [300.0, 600.0, 900.0, 950.0]
+    assert checked == [200.0, 400.0, 800.0, 950.0]
 
 
 OWN = '''\

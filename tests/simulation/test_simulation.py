@@ -67,8 +67,8 @@ def test_the_ledger_is_checked_in_every_run(monkeypatch: pytest.MonkeyPatch) -> 
         "check",
         lambda books, recording, gauge, at_s, *_: checked.append(at_s),
     )
-    replay(horizon_s=700.0)
-    assert checked == [300.0, 600.0, 700.0]
+    replay(horizon_s=2500.0)
+    assert checked == [1200.0, 2400.0, 2500.0]
 
 
 def test_the_same_seed_gives_the_same_run_and_another_seed_another() -> None:
