@@ -180,6 +180,16 @@ def chain_in_place(w: Any, q: int, j: int) -> None:
     queue.entries += 1
 
 
+@inner
+def chain_sorted(w: Any, q: int, j: int) -> None:
+    """To its place: most often the end. What came back in place is older than what was taken."""
+    tail = w.queue[q].tail
+    if tail < 0 or w.job[tail].sequence <= w.job[j].sequence:
+        chain(w, q, j)
+    else:
+        chain_in_place(w, q, j)
+
+
 # ---- its death ----
 @inner
 def crashed(w: Any, q: int, host: bool) -> None:
@@ -190,13 +200,13 @@ def crashed(w: Any, q: int, host: bool) -> None:
     queue.fallen, queue.first_copy = kind, COPY_BASE + w.copies_made
     j, t = all_entries(w, q), queue.taken_head
     while t >= 0:
-        chain(w, q, restored(w, t))
+        chain_sorted(w, q, restored(w, t))
         t = w.job[t].next
     queue.last_copy = COPY_BASE + w.copies_made
     forget_taken(w, q)
     while j >= 0:
         after = w.job[j].next
-        chain(w, q, j)
+        chain_sorted(w, q, j)
         j = after
     recount_copies(w, q)
     if not followed(w, q):
