@@ -11,9 +11,10 @@ from sim.library.scenarios import list_scenarios, load_scenario
 from sim.library.stacks import list_stacks, load_stack
 from sim.schema.fields import InputError, LawSpec
 from sim.schema.layers import Layer, layered, stack_on
+from sim.schema.scaling import Scaling
 from sim.schema.scenario import Scenario
 from sim.schema.settings import apply_settings, parse_setting, split_settings
-from sim.schema.stack import ProbeSpec, Scaling, Stack
+from sim.schema.stack import ProbeSpec, Stack
 from sim.schema.stack_checks import find_cycle, resolve
 from sim.schema.text.document import read_yaml
 from tests.schema.bad import SCENARIO, STACK

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
 from sim.constants.facts import Fact
-from sim.schema import stack
+from sim.schema import scaling
 
 API_DEFAULTS = "kubernetes/kubernetes pkg/apis/autoscaling/v2/defaults.go"
 _FIXED = "a stack that writes `scaling.behavior.*.policies` replaces all of them"
@@ -239,7 +239,7 @@ UP_POLICIES = (ScalingPolicy(UP_PODS.value), ScalingPolicy(UP_PERCENT.value, per
 DOWN_POLICIES = (ScalingPolicy(DOWN_PERCENT.value, percent=True),)
 
 
-def behavior(asks: stack.Behavior, stabilisation_s: float) -> ScalingBehavior:
+def behavior(asks: scaling.Behavior, stabilisation_s: float) -> ScalingBehavior:
     """What a stack writes, with the API's policies and the controller's window down where it writes
     none.
 
@@ -247,7 +247,7 @@ def behavior(asks: stack.Behavior, stabilisation_s: float) -> ScalingBehavior:
     maybeInitScaleDownStabilizationWindow."""
 
     def policies(
-        rules: stack.ScalingRules, otherwise: tuple[ScalingPolicy, ...]
+        rules: scaling.ScalingRules, otherwise: tuple[ScalingPolicy, ...]
     ) -> tuple[ScalingPolicy, ...]:
         if rules.policies is None:
             return otherwise
@@ -264,7 +264,7 @@ def behavior(asks: stack.Behavior, stabilisation_s: float) -> ScalingBehavior:
     )
 
 
-def tolerances(asks: stack.Behavior | None, otherwise: float) -> Tolerances:
+def tolerances(asks: scaling.Behavior | None, otherwise: float) -> Tolerances:
     """Of one HPA. Source: autoscaling/v2 types.go HPAScalingRules: null is the cluster's."""
     if asks is None:
         return Tolerances(otherwise, otherwise)

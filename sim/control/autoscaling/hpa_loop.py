@@ -23,7 +23,8 @@ from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster, Container
 from sim.control.core.ticks import never
 from sim.control.scheduling.placement import requested, requests
-from sim.schema.stack import Scaling, ScalingMetric, Service, Stack
+from sim.schema.scaling import Scaling, ScalingMetric
+from sim.schema.stack import Service, Stack
 
 DEFAULTS = "kubernetes/kubernetes pkg/controller/podautoscaler/config"
 HORIZONTAL = "kubernetes/kubernetes pkg/controller/podautoscaler/horizontal.go"

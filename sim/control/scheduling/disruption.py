@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from sim.constants.facts import Fact, constant
 from sim.control.core.cluster import Cluster, Container
-from sim.schema.stack import Disruption
+from sim.schema.scaling import Disruption
 
 DRAIN_RETRY = Fact(
     "drain.retry", 5.0, "s", "`kubectl drain` asks again after a refusal (HTTP 429)",

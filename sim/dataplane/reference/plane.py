@@ -72,9 +72,7 @@ class ReferencePlane:
         self.probes = 0
         self.dialling: dict[int, HealthProbe] = {}  # whose SYN is sent again each second, by id
         self.stirred = True
-        self.balancers = [
-            balancers.Balancer(self, service, Routing()) for service in range(MOST_SERVICES)
-        ]
+        self.balancers = [balancers.Balancer(self, n, Routing()) for n in range(MOST_SERVICES)]
         self.balancers[0].routing = workload.routing.in_effect
         self.under_way: dict[int, Attempt] = {}  # attempts on their way to a container, in order
         self.databases = [Postgres(self) for _ in range(MOST_DATABASES)]

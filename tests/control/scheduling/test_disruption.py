@@ -17,7 +17,7 @@ from sim.library.scenarios import load_scenario
 from sim.library.stacks import load_stack
 from sim.results.run import Run
 from sim.schema.fields import InputError
-from sim.schema.stack import Disruption
+from sim.schema.scaling import Disruption
 from tests.control.outage import replay, rows, when
 
 
