@@ -312,3 +312,52 @@ def test_an_event_loop_accepts_at_once_and_says_so(tmp_path: Path) -> None:
     assert any("accepts at once" in line for line in stack.assumed)
     other = _load(tmp_path, "services: {api: {build: ., ports: ['80:3000']}}")
     assert other.services["api"].accepts == "one_by_one"
+
+
+def test_a_worker_takes_from_the_queue_that_it_asks(tmp_path: Path) -> None:
+    """Two queues with workers of their own; a third that nobody works on is none."""
+    stack = _load(tmp_path, """
+services:
+  web:
+    build: .
+    ports: ["8000:8000"]
+    environment:
+      DATABASE_URL: postgres://u:p@db/shop
+      CELERY_BROKER_URL: redis://queue:6379/0
+      MAIL_QUEUE_URL: redis://mails:6379/0
+  worker:
+    build: .
+    command: celery -A shop worker -c 4
+    environment: {CELERY_BROKER_URL: "redis://queue:6379/0"}
+  mail-worker:
+    build: ./mail
+    command: rq worker mails
+    environment: {REDIS_URL: "redis://mails:6379/0"}
+  queue: {image: redis:7}
+  mails: {image: redis:7}
+  sessions: {image: redis:7}
+  db: {image: postgres:16}
+""")  # fmt: skip
+    assert sorted(stack.playing("redis")) == ["mails", "queue"]
+    assert stack.services["sessions"].role == "other"
+    assert (stack.queue_of("worker"), stack.queue_of("mail-worker")) == ("queue", "mails")
+    pushes = {step.push: step.share for step in stack.services["web"].every_step if step.push}
+    assert pushes == {"queue": 0.1, "mails": 0.1}  # as many jobs as one queue would get
+
+
+def test_a_worker_of_a_broker_and_a_cache_has_one_queue(tmp_path: Path) -> None:
+    stack = _load(tmp_path, """
+services:
+  web:
+    build: .
+    ports: ["8000:8000"]
+    environment: {BROKER_URL: "amqp://rabbit:5672", REDIS_URL: "redis://redis:6379/0"}
+  worker:
+    build: .
+    command: celery -A shop worker
+    environment: {BROKER_URL: "amqp://rabbit:5672", REDIS_URL: "redis://redis:6379/0"}
+  rabbit: {image: "rabbitmq:4"}
+  redis: {image: redis:7}
+""")  # fmt: skip
+    assert list(stack.playing("redis")) == ["rabbit"]
+    assert stack.queue_of("worker") == "rabbit"

@@ -300,14 +300,16 @@ def _services(
     names: dict[str, str],
     calls: Calls,
 ) -> dict[str, Service]:
-    """Each service, the entry first, then in the file's order, then the lesser databases."""
+    """Each service, the entry first, then in the file's order, then the lesser databases and
+    queues."""
     databases = ranked_stores("postgres", roles, scene, task.corrections.roles)
-    database = next(iter(databases), "")
+    queues = ranked_stores("redis", roles, scene, task.corrections.roles)
+    database, lesser = next(iter(databases), ""), {*databases[1:], *queues[1:]}
     poolers = [name for name, guess in roles.items() if guess.part == "pooler"]
     around = Around(
         task.like,
         databases,
-        next((name for name, guess in roles.items() if guess.role == "redis"), ""),
+        queues,
         names,
         {name: roles[name].role for name in roles},
         _asked(scene, poolers, database),
@@ -316,7 +318,7 @@ def _services(
     )
     services: dict[str, Service] = {}
     issues: list[Issue] = []
-    for name in sorted(roles, key=lambda name: (name != entry, name in databases[1:])):
+    for name in sorted(roles, key=lambda name: (name != entry, name in lesser)):
         node = task.node(name)
         own = Own(roles[name], task.variables[name], configs.get(name, ""))
         try:

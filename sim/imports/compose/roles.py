@@ -47,7 +47,7 @@ from sim.imports.images import (
     word_of_image,
 )
 from sim.schema.stack import Role
-from sim.schema.story_checks import MOST_DATABASES
+from sim.schema.story_checks import MOST_DATABASES, MOST_QUEUES
 
 _REGISTERS = ("EUREKA_", "SPRING_CLOUD_CONSUL_", "SPRING_CLOUD_NACOS_", "CONSUL_HTTP_", "NACOS_")
 _SUITE = 2  # of more web services one is in front
@@ -334,8 +334,8 @@ def _listens(name: str, body: Mapping[str, Any], scene: Scene) -> str:
 def _settled(
     guesses: dict[str, Guess], scene: Scene, corrected: Mapping[str, Role]
 ) -> dict[str, Guess]:
-    """One queue, as many databases as there is room for, workers only with a queue, proxies only
-    before something."""
+    """The first queue and those that have workers of their own, as many databases as there is room
+    for, workers only with a queue, proxies only before something."""
     settled = dict(guesses)
     whys = {n: _keeps_a_cache(n, guesses, scene) for n in guesses if n not in corrected}
     queues = [n for n, guess in guesses.items() if guess.role == "redis" and not whys.get(n)]
@@ -343,14 +343,14 @@ def _settled(
         for name, why in whys.items():
             if why:
                 settled[name] = Guess("cache", f"{guesses[name].why}, {why}", "redis", "medium")
-    room: tuple[tuple[Role, int], ...] = (("postgres", MOST_DATABASES), ("redis", 1))
-    for role, most in room:
-        stores = ranked_stores(role, settled, scene, corrected)
-        for name in stores[most:]:
-            first = stores[0] if most == 1 else f"{most} others"
-            word = {"postgres": "database", "redis": "queue"}[role]
-            why = f"one more {word} beside {first}"
-            settled[name] = Guess("other", why, settled[name].part, settled[name].confidence)
+    databases = ranked_stores("postgres", settled, scene, corrected)
+    queues = ranked_stores("redis", settled, scene, corrected)
+    worked = _worked(queues, settled, scene)
+    kept = [n for n in queues if n == queues[0] or n in corrected or n in worked][:MOST_QUEUES]
+    more = {n: f"one more database beside {MOST_DATABASES}" for n in databases[MOST_DATABASES:]}
+    more |= {n: f"one more queue beside {queues[0]}" for n in queues if n not in kept}
+    for name, why in more.items():
+        settled[name] = Guess("other", why, settled[name].part, settled[name].confidence)
     brokers = [name for name, guess in settled.items() if guess.part == "broker"]
     jobs = [name for name, guess in settled.items() if guess.role == "redis"]
     makers = {maker_of(scene.bodies[n]) for n, guess in settled.items() if guess.role == "http"}
@@ -413,6 +413,14 @@ def _of_the_application(
         return stem(name) in {stem(n) for n, other in guesses.items() if other.role == "postgres"}
     asked = any(guesses[caller].role == "http" for caller in scene.callers(name))
     return asked and "exporter" in guess.why
+
+
+def _worked(queues: Sequence[str], guesses: Mapping[str, Guess], scene: Scene) -> set[str]:
+    """The queues of which workers are known to ask, each of them for the first that it asks."""
+    sure = {(m.caller, m.callee) for m in scene.mentions if m.confidence == "high"}
+    workers = [name for name, guess in guesses.items() if guess.role == "worker"]
+    asked = ([queue for queue in queues if (worker, queue) in sure] for worker in workers)
+    return {each[0] for each in asked if each}
 
 
 _CACHES = re.compile(r"CACHES?([_-]|$)", re.IGNORECASE)

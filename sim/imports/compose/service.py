@@ -351,7 +351,9 @@ def _client(node: Node, name: str, own: Own, template: Service, around: Around) 
         if loop:
             notes.assumed.append(f"{name}: accepts at once and queues inside, by {loop}")
     else:
-        result["job"] = template.job
+        queue = around.queue_of(name)
+        takes = {} if queue in around.queues[:1] else {"queue": around.names[queue]}
+        result["job"] = template.job.model_copy(update=takes)
     for place, why in story.origins.items():
         notes.origins[f"services.{name}.{place}"] = Origin("assumed", why)
     unit = "request" if role == "http" else "job"

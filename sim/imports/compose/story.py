@@ -28,7 +28,7 @@ class Around:
 
     like: Stack  # where missing numbers come from
     databases: Sequence[str]  # Compose names; first the one that short forms mean
-    redis: str  # "" if there is none
+    queues: Sequence[str]  # likewise
     names: dict[str, str]  # Compose name -> ours, of the services that run
     roles: Mapping[str, Role]
     asked: Mapping[str, set[str]]  # Compose name -> those that it asks, through a pooler also
@@ -47,10 +47,17 @@ class Around:
             "",
         )
 
-    def pushes(self, name: str) -> bool:
-        """Does it answer requests, and leave jobs for a worker?"""
-        served = self.redis in self.asked.get(name, ()) and "worker" in self.roles.values()
-        return served and self.roles[name] == "http"
+    def queue_of(self, worker: str) -> str:
+        """From which it takes its jobs: the first that it asks, else the first of all; "" if there
+        is none."""
+        own = (queue for queue in self.queues if queue in self.asked.get(worker, ()))
+        return next(own, self.queues[0] if self.queues else "")
+
+    def pushed(self, name: str) -> list[str]:
+        """The queues of workers that a service asks which answers requests."""
+        worked = {self.queue_of(n) for n, role in self.roles.items() if role == "worker"}
+        asked = worked.intersection(self.asked.get(name, ()))
+        return [queue for queue in self.queues if self.roles[name] == "http" and queue in asked]
 
     def part(self, name: str, count: Callable[[str], int]) -> float:
         """The part of a whole request's cost that this service takes each time. `count`: how often
@@ -79,20 +86,22 @@ def story_of(
     databases = around.queried(name) if template.database else []
     cpu = scaled(template.cpu.demand, around.part(name, lambda _: 1))
     query = scaled(own.demand, around.part(name, lambda n: len(around.queried(n))))
-    push = template.push.share * around.part(name, lambda n: int(around.pushes(n)))
+    push = template.push.share * around.part(name, lambda n: len(around.pushed(n)))
     story = Story(said=[f"CPU demand {cpu.mean * 1000:g} ms"])
     story.said += [f"{query.mean * 1000:g} ms in {around.names[d]}" for d in databases]
-    pushes = around.pushes(name)
-    if pushes:
-        story.said.append(f"a job from {push:.3g} of the requests")
+    pushed = around.pushed(name)
+    into = "" if len(around.queues) == 1 else f" in {' and '.join(pushed)}"
+    if pushed:
+        story.said.append(f"a job{into} from {push:.3g} of the requests")
     calls = around.calls.of(name)
     cache = around.cache(name) if databases else ""
-    if not (calls or cache) and databases in ([], [*around.databases[:1]]):
+    short = databases in ([], [*around.databases[:1]]) and pushed in ([], [*around.queues[:1]])
+    if short and not (calls or cache):
         story.fields["demand"] = cpu
         if databases:
             story.fields["database"] = own.model_copy(update={"demand": query})
             story.pools.append("database.pool")
-        if pushes:
+        if pushed:
             story.fields["push"] = JobPush(share=push, timeout=template.push.timeout)
         return story
     steps = [ServiceStep(cpu=cpu)]
@@ -117,8 +126,7 @@ def story_of(
         )
     else:
         steps += [ServiceStep.model_validate(each) for each in queries]
-    if pushes:
-        steps.append(ServiceStep(push=around.names[around.redis], share=push))
+    steps += [ServiceStep(push=around.names[queue], share=push) for queue in pushed]
     story.fields |= {"steps": steps, "pools": {around.names[d]: _pool(own) for d in databases}}
     story.pools += [f"pools.{around.names[d]}.size" for d in databases]
     if calls:
