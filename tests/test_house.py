@@ -26,7 +26,7 @@ FORBIDDEN = {
     "which", "who", "whom",
 }  # fmt: skip
 # words that look like participles and are names of the field
-FIELD = {"hardened", "managed", "monitoring", "moved", "timing", "tracking", "tuned"}
+FIELD = {"hardened", "managed", "monitoring", "moved", "scaling", "timing", "tracking", "tuned"}
 
 
 def shown(path: Path) -> str:

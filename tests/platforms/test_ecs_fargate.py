@@ -30,6 +30,7 @@ DOCUMENTED = {  # shared facts, orchestrators section 5
     "ecs.breaker_most": 200,
     "alb.propagation": 2.0,
     "alb.deregistration": 300.0,
+    "alb.idle_timeout": 60.0,
     "fargate.core_price": 0.04048,
     "fargate.gib_price": 0.004445,
 }

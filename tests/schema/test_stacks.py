@@ -10,6 +10,7 @@ from sim.schema.databases import CacheContents, Failover
 from sim.schema.jobs import JobWork
 from sim.schema.layers import Layer, stack_on
 from sim.schema.operator import Alarm, Habits, Operator
+from sim.schema.scaling import ScaleUp, Scaling
 from sim.schema.scenario import Leak
 from sim.schema.stack import (
     Backup,
@@ -21,8 +22,6 @@ from sim.schema.stack import (
     Pooler,
     Prices,
     ProbeSpec,
-    ScaleUp,
-    Scaling,
     Service,
     Stack,
     Stop,

@@ -335,7 +335,7 @@ def test_conditions_on_settings(value: object, asked: object, expected: bool) ->
 
 def test_relative_settings() -> None:
     scenario = load_scenario("manual_scaling")
-    number = counterfactuals._number
+    number = counterfactuals.number
     assert number({"plus": 1}, 3, scenario) == 4
     assert number({"times": 2}, 3, scenario) == 6
     assert number({"at_most": 5}, 10, scenario) == 5

@@ -33,6 +33,7 @@ ALB_IDLE = Fact(
     "docs.aws.amazon.com elasticloadbalancing, application: idle_timeout.timeout_seconds",
 )  # fmt: skip
 NOT_LOCAL = "it knows the replicas of all servers: nodes with local: are for a Service alone"
+NO_PROXY = "it passes connections on and keeps none: idle_s is of a balancer that is per_request"
 NO_NODES = "its balancer knows the tasks themselves: nodes stand where servers are one's own"
 
 
@@ -53,6 +54,8 @@ class ServiceBalancing:
 
     def conflicts(self, platform: Choices) -> str:
         """Why it cannot balance here; "" if it can."""
+        if not self.per_request and self.idle_s != ALB_IDLE.value:
+            return NO_PROXY
         tasks = isinstance(platform.scheduling, Maintaining)
         return NO_NODES if self.nodes is not None and tasks else ""
 

@@ -27,7 +27,7 @@ from sim.control.autoscaling.hpa_loop import (
     UP_FLOOR,
     Autoscaling,
 )
-from sim.schema import stack
+from sim.schema import scaling
 
 Select = Literal["max", "min", "disabled"]
 SAME = Tolerances(0.1, 0.1)
@@ -220,7 +220,7 @@ def test_half_a_replica_more_is_none_and_the_least_is_kept():
 
 def asked(**ways: object) -> ScalingBehavior:
     """What a stack asks for, with the API's rules where it is silent."""
-    return hpa.behavior(stack.Behavior.model_validate(ways), STABILISATION.value)
+    return hpa.behavior(scaling.Behavior.model_validate(ways), STABILISATION.value)
 
 
 def up(policies: tuple[ScalingPolicy, ...], select: Select = "max") -> ScalingBehavior:
@@ -239,7 +239,7 @@ def test_behavior_that_a_stack_does_not_write_is_the_apis():
         ScalingPolicy(100, True, 15.0),
     )
     assert asked() == ScalingBehavior(Rules((four, double), 0.0), Rules((all_,), 300.0))
-    assert hpa.behavior(stack.Behavior(), 60.0).down.window_s == 60.0
+    assert hpa.behavior(scaling.Behavior(), 60.0).down.window_s == 60.0
     own = asked(down={"policies": [{"pods": 1, "period": 60}], "window": 120, "select": "min"})
     assert own == asked()._replace(down=Rules((ScalingPolicy(1, False, 60.0),), 120.0, "min"))
 
@@ -247,9 +247,9 @@ def test_behavior_that_a_stack_does_not_write_is_the_apis():
 def test_a_tolerance_of_ones_own_goes_one_way():
     """types.go HPAScalingRules: null is the cluster's."""
     assert hpa.tolerances(None, 0.1) == (0.1, 0.1)
-    wide = stack.Behavior(up=stack.ScaleUp(tolerance=0.0), down=stack.ScaleDown(tolerance=0.5))
+    wide = scaling.Behavior(up=scaling.ScaleUp(tolerance=0.0), down=scaling.ScaleDown(tolerance=0.5))
     assert hpa.tolerances(wide, 0.1) == (0.5, 0.0)
-    assert hpa.tolerances(stack.Behavior(), 0.1) == (0.1, 0.1)
+    assert hpa.tolerances(scaling.Behavior(), 0.1) == (0.1, 0.1)
 
 
 def test_with_behaviour_the_window_is_an_interval():
