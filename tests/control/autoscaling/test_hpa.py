@@ -247,7 +247,9 @@ def test_behavior_that_a_stack_does_not_write_is_the_apis():
 def test_a_tolerance_of_ones_own_goes_one_way():
     """types.go HPAScalingRules: null is the cluster's."""
     assert hpa.tolerances(None, 0.1) == (0.1, 0.1)
-    wide = scaling.Behavior(up=scaling.ScaleUp(tolerance=0.0), down=scaling.ScaleDown(tolerance=0.5))
+    wide = scaling.Behavior(
+        up=scaling.ScaleUp(tolerance=0.0), down=scaling.ScaleDown(tolerance=0.5)
+    )
     assert hpa.tolerances(wide, 0.1) == (0.5, 0.0)
     assert hpa.tolerances(scaling.Behavior(), 0.1) == (0.1, 0.1)
 
