@@ -125,10 +125,7 @@ class Clock:
         self.env = simpy.Environment(0.0)
         self.until_s = 0.0  # so far it goes before somebody from outside may act
         self.asleep: list[Callable[[float, int], None]] = []  # what wakes loops, once
-        self.passed = (
-            0.0,
-            0,
-        )  # the instant of the latest step, and how far into it steps have come
+        self.passed = 0.0, 0  # the instant of the latest step, and how far into it steps have come
 
     def due(self) -> float:
         """When the next event is that somebody waits for; infinite if none is."""
