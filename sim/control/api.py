@@ -45,6 +45,7 @@ from sim.control.load_balancing.mesh import MeshBalancing as MeshBalancing
 from sim.control.load_balancing.proxies import FrontEnd as FrontEnd
 from sim.control.load_balancing.proxies import IngressBalancing as IngressBalancing
 from sim.control.load_balancing.proxies import ServiceBalancing as ServiceBalancing
+from sim.control.load_balancing.proxies import TargetBalancing as TargetBalancing
 from sim.control.load_balancing.proxies import Traefik as Traefik
 from sim.control.resource_limits.pressure import KubeletLimits as KubeletLimits
 from sim.control.resource_limits.profiles import Limits as Limits

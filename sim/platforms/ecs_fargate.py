@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from sim.control.autoscaling.target_tracking import TargetTracking
 from sim.control.health_checks.checks import TargetHealth
-from sim.control.load_balancing.proxies import ServiceBalancing
+from sim.control.load_balancing.proxies import TargetBalancing
 from sim.control.resource_limits.profiles import Limits
 from sim.control.rollback.undo import PreviousTaskDefinition
 from sim.control.rolling_updates.updates import EcsDeployment
@@ -21,7 +21,6 @@ from sim.control.scheduling.microvms import Fargate
 from sim.control.secrets.managed_secrets import SecretsManager
 from sim.control.self_healing.tasks import TaskReplacement
 from sim.control.service_discovery.endpoints import Targets
-from sim.dataplane.codes import Algorithm
 from sim.platforms.platform import Platform
 from sim.schema.layers import AtLeast
 
@@ -42,7 +41,7 @@ PLATFORM = Platform(
     ),
     autoscaling=TargetTracking(),  # minutes late
     # the ALB's default
-    load_balancing=ServiceBalancing(algorithm=Algorithm.ROUND_ROBIN, per_request=True),
+    load_balancing=TargetBalancing(),
     service_discovery=Targets(),  # all sick: all get traffic; who leaves drains for 300 s
     rolling_updates=EcsDeployment(),  # 100 / 200 %
     rollback=PreviousTaskDefinition(),  # by hand; the breaker's is opt-in

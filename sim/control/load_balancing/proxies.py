@@ -33,29 +33,22 @@ ALB_IDLE = Fact(
     "docs.aws.amazon.com elasticloadbalancing, application: idle_timeout.timeout_seconds",
 )  # fmt: skip
 NOT_LOCAL = "it knows the replicas of all servers: nodes with local: are for a Service alone"
-NO_PROXY = "it passes connections on and keeps none: idle_s is of a balancer that is per_request"
 NO_NODES = "its balancer knows the tasks themselves: nodes stand where servers are one's own"
 
 
 @dataclass(frozen=True)
 class ServiceBalancing:
-    """kube-proxy in iptables mode: random per connection, no proxy in between, no retry. An ALB
-    (`per_request`) looks at each request, whatever connection it comes by, and keeps its own to a
-    replica for `idle_s` after their last use (its idle time-out, of a proxy alone)."""
+    """kube-proxy in iptables mode: random per connection, no proxy in between, no retry."""
 
     capability: ClassVar[str] = "load_balancing"
     name: ClassVar[str] = "service_balancing"
 
     algorithm: Algorithm = Algorithm.RANDOM
-    per_request: bool = False
-    idle_s: float = constant(ALB_IDLE)
     price_per_hour: float = constant(ENTRY_PRICE)
     nodes: NodeBalancer | None = None  # null: whoever lets users in knows which servers live
 
     def conflicts(self, platform: Choices) -> str:
         """Why it cannot balance here; "" if it can."""
-        if not self.per_request and self.idle_s != ALB_IDLE.value:
-            return NO_PROXY
         tasks = isinstance(platform.scheduling, Maintaining)
         return NO_NODES if self.nodes is not None and tasks else ""
 
@@ -66,10 +59,24 @@ class ServiceBalancing:
         return f"{asked}: nodes with local: are for one" if several else ""
 
     def routing(self) -> Routing:
+        return Routing(algorithm=self.algorithm)
+
+
+@dataclass(frozen=True)
+class TargetBalancing:
+    """An Application Load Balancer: it looks at each request, whatever connection it comes by, and
+    keeps its own to a target for `idle_s` after their last use. No retry."""
+
+    name: ClassVar[str] = "target_balancing"
+
+    algorithm: Algorithm = Algorithm.ROUND_ROBIN
+    idle_s: float = constant(ALB_IDLE)
+    price_per_hour: float = constant(ENTRY_PRICE)
+
+    def routing(self) -> Routing:
         return Routing(
-            algorithm=self.algorithm, per_request=self.per_request, keeps=MOST_UNUSED,
-            keeps_s=self.idle_s,
-        )  # fmt: skip
+            algorithm=self.algorithm, per_request=True, keeps=MOST_UNUSED, keeps_s=self.idle_s
+        )
 
 
 CONFIG = "kubernetes/ingress-nginx internal/ingress/controller/config/config.go"

@@ -217,10 +217,13 @@ def test_both_engines_tell_the_same():
 
 
 def test_where_it_cannot_stand():
+    for platform in ("ecs_fargate", "cloud_run"):
+        with pytest.raises(InputError, match="the unknown name 'nodes'"):
+            ran(platform, {})
+    service = {"mechanism": "service_balancing", "nodes": {}}
     with pytest.raises(InputError, match=r"its balancer knows the tasks themselves"):
-        ran("ecs_fargate", {})
-    with pytest.raises(InputError, match="nodes"):
-        ran("cloud_run", {})
+        sim.run("server_crash", platform="ecs_fargate",
+                settings={"ecs_fargate.load_balancing": service})  # fmt: skip
     with pytest.raises(InputError, match=r"nodes with local: are for a Service alone"):
         ran("nomad", {"local": True})
     two = {**STACK, "services": {**STACK["services"], "api": {"role": "http"}}, "mix": {"api": 0.5}}
