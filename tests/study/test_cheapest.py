@@ -81,6 +81,7 @@ def test_of_one_price_what_changes_least_stands_first():
     assert candidates[0].changed == {}
     assert [len(each.changed) for each in candidates[:10]] == [0, *[1] * 8, 2]
     assert candidates[0].settings["stack.services.api.replicas"] == 1
+    assert max(len(each.changed) for each in candidates) == 2  # replicas, and one line of a file
 
 
 def test_it_is_never_worse_than_the_grid_and_runs_less():

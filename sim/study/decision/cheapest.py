@@ -27,7 +27,15 @@ from sim.study.ask import Ask
 from sim.study.batch import Batch
 from sim.study.batch import Runner as BatchRunner
 from sim.study.causes import differs
-from sim.study.decision.knobs import Dial, Settings, cases_at, check_size, grid, usual
+from sim.study.decision.knobs import (
+    Dial,
+    Settings,
+    cases_at,
+    check_size,
+    grid,
+    one_at_a_time,
+    usual,
+)
 from sim.study.decision.money import monthly
 from sim.study.decision.proposals import Proposal, Tried, optimiser, propose
 from sim.study.decision.race import Race, Rule, Runner
@@ -92,7 +100,12 @@ def prepare(
         return contest
     for dials in spaces.values():
         check_size(dials, "--over", "; or --propose 200")
-    points = [Proposal(name, point) for name, dials in spaces.items() for point in grid(dials)]
+    points = [
+        Proposal(name, point)
+        for name, dials in spaces.items()
+        for point in grid(dials)
+        if space or one_at_a_time(dials, point)
+    ]
     return _entered(contest._replace(propose=0), points)
 
 

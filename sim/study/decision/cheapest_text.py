@@ -102,6 +102,10 @@ def untried(ladder: PriceLadder) -> list[str]:
         why(ladder, runner) for runner in ladder.runners if runner.standing in UNTRIED
     )
     lines = [f"{count} set-ups not run to the end: {reason}" for reason, count in reasons.items()]
+    contest = ladder.contest
+    left = contest.size - len(contest.candidates) - len(contest.impossible)
+    if left > 0 and not contest.propose:
+        lines.append(f"{left} set-ups not tried: several lines of a file at once (--over does)")
     if ladder.contest.impossible:
         name, point, reason = ladder.contest.impossible[0]
         where = f"{words.platform(name)} with {', '.join(words_of(point))}"

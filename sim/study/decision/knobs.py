@@ -70,6 +70,13 @@ def usual(case: Case) -> tuple[Dial, ...]:
     return tuple(dials.values())
 
 
+def one_at_a_time(dials: Sequence[Dial], point: Settings) -> bool:
+    """Is at most one of the lists not at what stands there? Where nobody says what to turn, more of
+    them at once would be tried for an hour."""
+    lists = [dial for dial in dials if isinstance(dial.values, tuple)]
+    return sum(point[dial.path] is not dial.values[0] for dial in lists) <= 1
+
+
 def _values(knob: UsualDial, path: str, case: Case) -> Values:
     if isinstance(knob.values, str):
         return _range(knob.values) or ()
