@@ -88,6 +88,14 @@ def test_the_verdict_is_one_sentence_with_its_range(lengths, said):
     assert re.fullmatch(said, verdict(replace(result(), replications=sides)))
 
 
+def test_what_fails_everywhere_alike_is_said():
+    sides = {"compose": some("compose", 200), "kubernetes": some("kubernetes", 200)}
+    said = verdict(replace(result(), replications=sides))
+    assert re.fullmatch(
+        r"Nothing differs .*: both down 3 min \d\d s, with \d+ failed requests\.", said
+    )
+
+
 @pytest.mark.parametrize(
     ("path", "low", "high", "said"),
     [

@@ -56,7 +56,13 @@ def _alike(result: Measurements) -> str:
     if len(set(down.values())) == 1:
         many = "each" if len(down) > 2 else "both"
         same = next(iter(down.values()))
-        return f"Nothing differs that users, jobs or people would notice: {many} down {same}."
+        counts = [total(figures, "requests.failed") for figures in result.platforms.values()]
+        least, most = round(min(counts)), round(max(counts))
+        span = "" if least == most else f"{least:,} to "
+        failed = f", with {span}{words.plural(most, 'failed request')}" if most else ""
+        return (
+            f"Nothing differs that users, jobs or people would notice: {many} down {same}{failed}."
+        )
     if len(down) > NAMED:
         return f"No clear difference between {len(down)} platforms."
     sides = ", ".join(f"{words.platform(name)} {text} down" for name, text in down.items())
