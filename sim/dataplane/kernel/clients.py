@@ -24,7 +24,7 @@ from sim.dataplane.kernel.codes import (
     TREE,
 )
 from sim.dataplane.kernel.compile import inner
-from sim.dataplane.kernel.connections import alone, purse
+from sim.dataplane.kernel.connections import alone, ends_with, kept_by, purse
 from sim.dataplane.kernel.containers import forsaken, unwanted
 from sim.dataplane.kernel.draws import child, draw, snap, uniform, way
 from sim.dataplane.kernel.layout import (
@@ -42,7 +42,6 @@ from sim.dataplane.kernel.layout import (
     PAUSED,
     REQUEST,
 )
-from sim.dataplane.kernel.lines import kept_by
 from sim.dataplane.kernel.stations import join
 from sim.dataplane.kernel.timing import (
     agenda,
@@ -367,7 +366,5 @@ def unheard(w: Any, r: int, silently: bool) -> None:
 def gives_up(w: Any, s: int) -> None:
     work = w.work[s]
     if work.replied == 0:
-        closes = work.kept >= 0 and w.policy[work.policy].connection_stays == 0
-        if closes and w.kept[work.kept].target == work.target:
-            w.kept[work.kept].target = -1
+        ends_with(w, work.kept, work.policy, work.target)
         reply(w, s, CLIENT_TIMEOUT)

@@ -11,8 +11,15 @@ from typing import Any
 
 from sim.dataplane.arithmetic import INFINITY
 from sim.dataplane.codes import MOST_CALLS, MOST_UNUSED
-from sim.dataplane.kernel.codes import LEAVES_NOTHING, LISTENING, NOWHERE, WAITING
+from sim.dataplane.kernel.codes import (
+    DRAW_CONNECTION,
+    LEAVES_NOTHING,
+    LISTENING,
+    NOWHERE,
+    WAITING,
+)
 from sim.dataplane.kernel.compile import inner
+from sim.dataplane.kernel.draws import uniform
 from sim.dataplane.kernel.layout import FIRST_LIST, FIRST_WAIT, LISTS, USERS_WAIT
 from sim.dataplane.kernel.timing import SPARE, agenda, push_back, unlink
 
@@ -26,6 +33,24 @@ def purse(w: Any, parent: int, k: int) -> int:
 
 
 # ---- a client's ----
+@inner
+def kept_by(w: Any, k: int, visit: int, at: int) -> int:
+    """Which of the connections that purse `at` keeps a visit under policy k takes; -1: none."""
+    n = w.policy[k].connections
+    if n == 0 or w.policy[k].connection_exclusive != 0:
+        return -1
+    return w.purse[at].first_kept + int(uniform(w, DRAW_CONNECTION, visit) * n)
+
+
+@inner
+def ends_with(w: Any, kept: int, k: int, target: int) -> None:
+    """Who waited under policy k for an answer of `target` waits no more: then the connection that
+    is kept there may be closed."""
+    closes = kept >= 0 and w.policy[k].connection_stays == 0
+    if closes and w.kept[kept].target == target:
+        w.kept[kept].target = -1
+
+
 @inner
 def keeps(w: Any, s: int) -> bool:
     work = w.work[s]

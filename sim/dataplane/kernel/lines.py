@@ -19,13 +19,13 @@ from sim.dataplane.arithmetic import INFINITY
 from sim.dataplane.codes import ID_BITS
 from sim.dataplane.kernel.codes import (
     CLIENT_TIMEOUT,
-    DRAW_CONNECTION,
     DROPPED_ON_KILL,
     INSIDE,
     PATIENCE,
 )
 from sim.dataplane.kernel.compile import inner
-from sim.dataplane.kernel.draws import uniform, way
+from sim.dataplane.kernel.connections import ends_with, kept_by
+from sim.dataplane.kernel.draws import way
 from sim.dataplane.kernel.layout import (
     ANSWERED,
     ASKING,
@@ -176,9 +176,7 @@ def leaves_line(w: Any, k: int, ident: int) -> None:
         return
     policy = way(w, request_of(ident))
     kept = kept_by(w, policy, request_of(ident), w.policy[policy].slot)
-    closes = kept >= 0 and w.policy[policy].connection_stays == 0
-    if closes and w.kept[kept].target == place.at:
-        w.kept[kept].target = -1
+    ends_with(w, kept, policy, place.at)
     answered(w, k, CLIENT_TIMEOUT)
 
 
@@ -229,15 +227,6 @@ def cut_off_in_line(w: Any, line: int, proxy: int, gate: int, silently: bool) ->
 
 
 # ---- what it was ----
-@inner
-def kept_by(w: Any, k: int, visit: int, at: int) -> int:
-    """Which of the connections that purse `at` keeps a visit under policy k takes; -1: none."""
-    n = w.policy[k].connections
-    if n == 0 or w.policy[k].connection_exclusive != 0:
-        return -1
-    return w.purse[at].first_kept + int(uniform(w, DRAW_CONNECTION, visit) * n)
-
-
 @inner
 def client_of(w: Any, k: int, s: int) -> int:
     """A client as it was, which asks by work s."""
