@@ -68,8 +68,11 @@ def files(case: Case, settings: Mapping[str, Any], finding: str) -> dict[str, st
         documents = [doc for name, s in own.items() for doc in _patches(name, s)]
         return {PATCHES: _written(head, documents), **snippets}
     entries = {name: _override(service) for name, service in own.items()}
-    if PROXY in snippets:
-        entries |= _before(case, entries)
+    if PROXY in snippets:  # which takes the ports of those behind it; Compose 2.24 and newer
+        for door in case.stack.doors:
+            entries[door]["ports"] = CommentedSeq()
+            entries[door]["ports"].yaml_set_ctag(Tag(suffix="!reset"))
+        entries["haproxy"] = _balancer(case)
     return {OVERRIDE: _written(head, [{"services": entries}]), **snippets}
 
 
@@ -102,20 +105,14 @@ def _proxy(case: Case, proxy: HAProxy, finding: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _before(case: Case, entries: dict[str, Any]) -> dict[str, Any]:
-    """The override's entry of the proxy, which takes the ports of those behind it."""
-    ports = []
-    for name in case.stack.doors:
-        nothing = CommentedSeq()
-        nothing.yaml_set_ctag(Tag(suffix="!reset"))  # Compose 2.24 and newer
-        entries[name]["ports"] = nothing
-        port = case.stack.services[name].port or PORT
-        ports.append(Quoted(f"{port}:{port}"))
-    file = f"./{PROXY}:/usr/local/etc/haproxy/{PROXY}:ro"
-    return {"haproxy": {
+def _balancer(case: Case) -> dict[str, Any]:
+    """The override's entry of the proxy."""
+    ports = [case.stack.services[name].port or PORT for name in case.stack.doors]
+    return {
         "image": "haproxy:3.2", "restart": "unless-stopped", "depends_on": case.stack.doors,
-        "ports": ports, "volumes": [file],
-    }}  # fmt: skip
+        "ports": [Quoted(f"{port}:{port}") for port in ports],
+        "volumes": [f"./{PROXY}:/usr/local/etc/haproxy/{PROXY}:ro"],
+    }  # fmt: skip
 
 
 def _pooler(database: str, pooler: Pooler, finding: str) -> str:

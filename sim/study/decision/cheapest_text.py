@@ -106,10 +106,10 @@ def untried(ladder: PriceLadder) -> list[str]:
     left = contest.size - len(contest.candidates) - len(contest.impossible)
     if left > 0 and not contest.propose:
         lines.append(f"{left} set-ups not tried: several lines of a file at once (--over does)")
-    if ladder.contest.impossible:
-        name, point, reason = ladder.contest.impossible[0]
+    if contest.impossible:
+        name, point, reason = contest.impossible[0]
         where = f"{words.platform(name)} with {', '.join(words_of(point))}"
-        count = len(ladder.contest.impossible)
+        count = len(contest.impossible)
         lines.append(f"{count} set-ups cannot be, such as {where}: {reason}")
     return lines
 
