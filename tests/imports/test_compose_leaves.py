@@ -7,7 +7,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from copy import deepcopy
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,8 @@ import pytest
 from sim.imports.compose.file import import_compose
 from sim.imports.evidence import NO_CORRECTIONS, Imported, leaves
 from sim.library.stacks import load_stack
-from sim.schema.fields import InputError
 from sim.schema.text.document import Document, Path_, read_yaml
+from tests.imports.leaves import changed, others, understood, without
 
 DATA = Path(__file__).parents[1] / "data" / "compose"
 TRAITS = read_yaml((DATA / "traits.yaml").read_text(encoding="utf-8"), "traits.yaml").data
@@ -46,46 +46,7 @@ def _imported(data: Any) -> Imported:
     return import_compose([(document, DATA / "none" / "compose.yml")], LIKE, NO_CORRECTIONS)
 
 
-def _understood(data: Any) -> str:
-    try:
-        imported = _imported(data)
-    except InputError as error:
-        return str(error)
-    origins = sorted(str(origin) for origin in imported.origins.items())
-    return f"{imported.stack!r} {imported.links} {origins}"
-
-
-def _without(data: Any, path: Path_) -> Any:
-    result = deepcopy(data)
-    above = result
-    for key in path[:-1]:
-        above = above[key]
-    del above[path[-1]]
-    return result
-
-
-def _changed(data: Any, path: Path_, value: Any) -> Any:
-    result = deepcopy(data)
-    above = result
-    for key in path[:-1]:
-        above = above[key]
-    above[path[-1]] = value
-    return result
-
-
-def _others(value: Any) -> Iterator[Any]:
-    """Values in place of one."""
-    if isinstance(value, bool):
-        yield not value
-    elif isinstance(value, int | float):
-        yield value + 1
-    elif value in ("yes", "no"):
-        yield "yes" if value == "no" else "no"
-    elif isinstance(value, str) and value.isdigit():
-        yield str(int(value) + 1)
-    else:
-        yield f"{value or ''}x"
-        yield "other"
+_understood = partial(understood, _imported)
 
 
 def test_there_are_some_forty_files() -> None:
@@ -107,12 +68,10 @@ def test_each_leaf_counts(name: str) -> None:
         if str(path[0]).startswith("x-") or absent:  # told as a whole
             continue
         default = (str(path[-1]), str(value)) in DEFAULTS
-        if not default and _understood(_without(data, path)) == before:
+        if not default and _understood(without(data, path)) == before:
             lost.append(f"{'.'.join(map(str, path))} taken away")
         named = str(path[-1]) in told or str(value) in told  # listed: what it is does not matter
-        if not named and all(
-            _understood(_changed(data, path, o)) == before for o in _others(value)
-        ):
+        if not named and all(_understood(changed(data, path, o)) == before for o in others(value)):
             lost.append(f"{'.'.join(map(str, path))} changed from {value!r}")
     assert not lost
 
@@ -135,7 +94,7 @@ def test_odd_values_are_read_or_refused(name: str) -> None:
     data = _files()[name]
     picked = random.Random(name)
     for path in picked.sample(places := list(_places(data)), min(8, len(places))):
-        assert _understood(_changed(data, path, deepcopy(picked.choice(ODD))))
+        assert _understood(changed(data, path, deepcopy(picked.choice(ODD))))
 
 
 @pytest.mark.parametrize("name", TRAITS)

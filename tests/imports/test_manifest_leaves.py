@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import random
 from copy import deepcopy
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,8 @@ from sim.imports.evidence import NO_CORRECTIONS, Imported, leaves
 from sim.imports.manifests.file import import_objects
 from sim.imports.manifests.objects import Manifest
 from sim.library.stacks import load_stack
-from sim.schema.fields import InputError
 from sim.schema.text.document import Document, Path_, read_documents
-from tests.imports.test_compose_leaves import _changed, _others, _without
+from tests.imports.leaves import changed, others, understood, without
 from tests.imports.test_manifests import TRAITS
 
 DATA = Path(__file__).parents[1] / "data" / "manifests"
@@ -40,13 +40,7 @@ def _imported(data: Any) -> Imported:
     return import_objects(objects, [DATA / "none" / "app.yaml"], LIKE, NO_CORRECTIONS)
 
 
-def _understood(data: Any) -> str:
-    try:
-        imported = _imported(data)
-    except InputError as error:
-        return str(error)
-    origins = sorted(str(origin) for origin in imported.origins.items())
-    return f"{imported.stack!r} {imported.links} {origins}"
+_understood = partial(understood, _imported)
 
 
 def _at(data: Any, path: Path_) -> Any:
@@ -61,10 +55,10 @@ def _lost(data: Any, path: Path_, value: Any, before: str, told: str) -> list[st
     alone = path  # of a list with one entry the whole
     while isinstance(alone[-1], int) and len(_at(data, alone[:-1])) == 1:
         alone = alone[:-1]
-    if (str(path[-1]), str(value)) not in DEFAULTS and _understood(_without(data, alone)) == before:
+    if (str(path[-1]), str(value)) not in DEFAULTS and _understood(without(data, alone)) == before:
         found.append(f"{place} taken away")
     named = [str(key) for key in path if isinstance(key, str)][-1] in told
-    if not named and all(_understood(_changed(data, path, o)) == before for o in _others(value)):
+    if not named and all(_understood(changed(data, path, o)) == before for o in others(value)):
         found.append(f"{place} changed from {value!r}")
     return found
 
