@@ -45,9 +45,11 @@ def replay(
     settings: dict[str, Any] | None = None,
     stack: Stack | None = None,
     engine: str = ENGINE,
+    calm: bool = True,
     **scenario: Any,
 ) -> Run:
-    """Run events (each `{"at": seconds, kind: {...}}`) on a stack (default: the article's)."""
+    """Run events (each `{"at": seconds, kind: {...}}`) on a stack (default: the article's).
+    `calm`: with the operator of CALM, else with the stack's."""
     made = Scenario(
         name="test",
         title="test",
@@ -55,7 +57,7 @@ def replay(
         horizon=horizon_s,
         traffic=scenario.pop("traffic", {"rate": rate}),
         events=[Event.model_validate(event) for event in events],
-        set={**CALM, **(settings or {})},
+        set={**(CALM if calm else {}), **(settings or {})},
         **scenario,
     )
     return run_once(made, stack or sspp(), platform, seed, engine=engine)

@@ -5,23 +5,15 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from sim.constants.catalogue import constants
 from sim.dataplane.tables import ARRIVED, SUCCEEDED
 from sim.library.scenarios import load_scenario
 from sim.library.stacks import load_stack
 from sim.results.run import Run
 from sim.results.summary import replication
-from sim.schema.scenario import Event, Scenario
-from sim.schema.stack import Stack
 from sim.simulation.simulation import run_once
-from tests import ENGINE
+from tests.control import outage
 
 FAULT_S = 120.0
-
-
-@cache
-def sspp() -> Stack:
-    return load_stack("sspp")
 
 
 def replay(
@@ -31,20 +23,16 @@ def replay(
     rate: float = 6.0,
     horizon_s: float = 400.0,
     settings: dict[str, Any] | None = None,
+    traffic: dict[str, Any] | None = None,
     seed: int = 1,
     timeout_s: float = 5.0,
 ) -> Run:
     """One event at FAULT_S; users wait for `timeout_s`."""
-    made = Scenario(
-        name="test",
-        title="test",
-        lesson="test",
-        horizon=horizon_s,
-        traffic={"rate": rate, "client": {"timeout": timeout_s}},
-        events=[Event.model_validate({"at": FAULT_S, **event})] if event else [],
-        set=settings or {},
-    )
-    return run_once(made, sspp(), platform, seed, engine=ENGINE)
+    return outage.replay(
+        *([{"at": FAULT_S, **event}] if event else []),
+        platform=platform, seed=seed, horizon_s=horizon_s, settings=settings, calm=False,
+        traffic=traffic or {"rate": rate, "client": {"timeout": timeout_s}},
+    )  # fmt: skip
 
 
 @cache
@@ -56,11 +44,6 @@ def figures(
     found = found.model_copy(update={"set": {**found.set, **dict(settings)}})
     run = run_once(found, load_stack(found.stack), platform, seed)
     return replication(run, keep=False).figures
-
-
-def documented(*families: str) -> dict[str, Any]:
-    """Every constant whose name begins with one of these words, wherever it stands."""
-    return {f.name: f.value for f in constants() if f.name.partition(".")[0] in families}
 
 
 def when(run: Run, event: str, text: str = "") -> list[float]:

@@ -11,31 +11,11 @@ from sim.results.run import Run
 from sim.schema.scenario import Scenario
 from sim.simulation.simulation import run_once
 from tests import ENGINE
-from tests.platforms.outage import FAULT_S, availability, documented, figures, replay, sspp, when
-
-DOCUMENTED = {  # shared facts, orchestrators section 6
-    "cloud_run.concurrency": 80,
-    "cloud_run.cpu_target": 0.6,
-    "cloud_run.concurrency_target": 0.6,
-    "cloud_run.window": 60.0,
-    "cloud_run.evaluation": 5.0,
-    "cloud_run.idle": 900.0,
-    "cloud_run.overshoot": 1.5,
-    "cloud_run.overshoot_lasts": 900.0,
-    "cloud_run.pending": 10.0,
-    "cloud_run.pending_starts": 3.5,
-    "cloud_run.stop": 10.0,
-    "cloud_run.instance_start": 1.0,
-    "cloud_run.instance_start_cv": 0.5,
-    "cloud_run.route": 1.0,
-    "cloud_run.connect_timeout": 5.0,
-    "cloud_run.core_price": 0.0864,
-    "cloud_run.gib_price": 0.009,
-}
+from tests.control.outage import sspp
+from tests.platforms.outage import FAULT_S, availability, figures, replay, when
 
 
-def test_constants():
-    assert documented("cloud_run") == DOCUMENTED
+def test_the_record():
     assert load("cloud_run") is PLATFORM
     routing = PLATFORM.load_balancing.routing()
     assert (routing.maxconn, routing.queue_timeout_s, routing.holds) == (80, 10.0, True)
@@ -156,33 +136,6 @@ def test_workers_are_a_pool_that_nothing_scales():
     assert not [r for r in run.timeline if r.event == "autoscaling" and r.subject == "worker"]
 
 
-@pytest.mark.parametrize(
-    ("scenario", "metric", "low", "high"),
-    [
-        ("container_crash", "downtime_s", 3, 40),  # one instance: a cold start
-        ("server_crash", "downtime_s", 60, 600),  # the database's server
-        ("bad_rollout", "downtime_s", 0, 0),
-        ("manual_scaling", "downtime_s", 0, 10),
-        ("connection_limits", "degraded_s", 10, 7200),
-    ],
-)
-def test_scenarios(scenario, metric, low, high):
-    assert low <= figures(scenario, "cloud_run")[metric] <= high
-
-
-def test_it_caps_no_connections_and_makes_no_queue_durable():
-    assert figures("connection_limits", "cloud_run")["connections"]["refused"] > 0
-    assert figures("server_crash:redis", "cloud_run")["jobs"]["lost"]["redis_wiped"] > 0
-
-
 @pytest.mark.slow
 def test_black_friday():
     assert figures("black_friday:do_nothing", "cloud_run")["availability"] > 0.98
-
-
-@pytest.mark.parametrize("seed", range(4))
-@pytest.mark.parametrize("kind", ["process_crash", "server_crash", "hang"])
-def test_the_ledger_balances_in_any_outage(kind, seed):
-    spec = {"hosting": "postgres"} if kind == "server_crash" else {"service": "http"}
-    run = replay("cloud_run", {kind: spec}, seed=seed, horizon_s=FAULT_S + 180.0)
-    assert availability(run) > 0.1  # run_once itself asserts the books

@@ -10,7 +10,7 @@ import pytest
 from sim.results.run import Run
 from sim.schema.scenario import Event, Scenario
 from sim.simulation.simulation import run_once
-from tests.platforms.outage import sspp
+from tests.control.outage import sspp
 
 RISE_S = 200.0
 RATE = {"nomad": 60, "ecs_fargate": 240, "cloud_run": 60}  # more than its containers are meant for

@@ -12,51 +12,10 @@ from sim.library.stacks import load_stack
 from sim.platforms import layers, load
 from sim.platforms.ecs_fargate import PLATFORM
 from sim.schema.layers import stack_on
-from tests.platforms.outage import FAULT_S, availability, documented, figures, replay, when
-
-DOCUMENTED = {  # shared facts, orchestrators section 5
-    "ecs.stop_timeout": 30.0,
-    "fargate.pull_retry": 60.0,
-    "fargate.pull_retry_cap": 1620.0,
-    "fargate.provisioning": 23.0,
-    "fargate.provisioning_cv": 0.3,
-    "fargate.pull_rate": 12 * 1024**2,
-    "fargate.launch_burst": 100.0,
-    "fargate.launch_rate": 20.0,
-    "ecs.min_healthy_percent": 100,
-    "ecs.max_percent": 200,
-    "ecs.breaker_share": 0.5,
-    "ecs.breaker_least": 3,
-    "ecs.breaker_most": 200,
-    "alb.propagation": 2.0,
-    "alb.deregistration": 300.0,
-    "alb.idle_timeout": 60.0,
-    "fargate.core_price": 0.04048,
-    "fargate.gib_price": 0.004445,
-}
-HEALTH = {
-    "alb.interval": 30.0,
-    "alb.timeout": 5.0,
-    "alb.healthy": 5,
-    "alb.unhealthy": 2,
-    "alb.first": 1,
-    "ecs.health_check_grace": 0.0,
-    "ecs.stop_timeout": 30.0,
-}
-TRACKING = {
-    "target_tracking.period": 60.0,
-    "target_tracking.lag": 120.0,
-    "target_tracking.out_points": 3,
-    "target_tracking.in_points": 15,
-    "target_tracking.in_share": 0.9,
-    "target_tracking.out_cooldown": 300.0,
-    "target_tracking.in_cooldown": 300.0,
-}
+from tests.platforms.outage import FAULT_S, availability, figures, replay, when
 
 
-def test_constants():
-    found = documented("ecs", "fargate", "alb", "target_tracking")
-    assert found == DOCUMENTED | HEALTH | TRACKING
+def test_the_record():
     assert load("ecs_fargate") is PLATFORM
     assert not PLATFORM.rolling_updates.breaker
 
@@ -202,36 +161,7 @@ def test_a_lost_machine_is_one_lost_task():
     assert availability(run) > 0.9
 
 
-@pytest.mark.parametrize(
-    ("scenario", "metric", "low", "high"),
-    [
-        ("container_crash", "downtime_s", 0, 0),
-        ("server_crash", "downtime_s", 60, 600),  # the database's server
-        ("bad_rollout", "downtime_s", 0, 0),
-        ("manual_scaling", "downtime_s", 0, 10),
-        ("connection_limits", "degraded_s", 10, 7200),
-    ],
-)
-def test_scenarios(scenario, metric, low, high):
-    assert low <= figures(scenario, "ecs_fargate")[metric] <= high
-
-
-def test_it_caps_no_connections_and_makes_no_queue_durable():
-    assert figures("connection_limits", "ecs_fargate")["connections"]["refused"] > 0
-    still = (("ecs_fargate.autoscaling", None),)
-    lost = figures("server_crash:redis", "ecs_fargate", settings=still)["jobs"]["lost"]
-    assert lost["redis_wiped"] > 0
-
-
 @pytest.mark.slow
 def test_black_friday_outruns_minutes_of_metric_lag():
     found = figures("black_friday:do_nothing", "ecs_fargate")
     assert 300.0 < found["downtime_s"] < 3600.0
-
-
-@pytest.mark.parametrize("seed", range(4))
-@pytest.mark.parametrize("kind", ["process_crash", "server_crash", "hang"])
-def test_the_ledger_balances_in_any_outage(kind, seed):
-    spec = {"hosting": "postgres"} if kind == "server_crash" else {"service": "http"}
-    run = replay("ecs_fargate", {kind: spec}, seed=seed, horizon_s=FAULT_S + 180.0)
-    assert availability(run) > 0.2  # run_once itself asserts the books

@@ -10,27 +10,15 @@ import pytest
 from sim.library.scenarios import load_scenario
 from sim.library.stacks import load_stack
 from sim.platforms import layers, load, names
-from sim.results.run import Run
-from sim.results.summary import Figures, figures
+from sim.results.summary import figures
 from sim.schema.layers import stack_on
 from sim.schema.scenario import Scenario
 from sim.schema.stack import Stack
 from sim.simulation.simulation import run_once
 from tests import ENGINE
+from tests.scenarios.replays import measured, replay
 
 PLAIN = {"compose_hardened": "compose", "kubernetes_tuned": "kubernetes"}
-
-
-@cache
-def replay(name: str, platform: str, seed: int = 1) -> Run:
-    scenario = load_scenario(name)
-    stack = load_stack(scenario.stack)
-    return run_once(scenario, stack, platform, seed, engine=ENGINE)
-
-
-@cache
-def found(name: str, platform: str, seed: int = 1) -> Figures:
-    return figures(replay(name, platform, seed))
 
 
 @cache
@@ -87,43 +75,44 @@ def test_the_books_balance_and_it_is_stable_before_the_event(name: str, platform
 def test_a_killed_container_is_no_outage_behind_haproxy() -> None:
     """`docker kill` cancels the restart policy: one replica stays down, and users do not see it."""
     run = replay("container_crash", "compose_hardened")
-    assert found("container_crash", "compose_hardened")["downtime_s"] == 0
-    assert found("container_crash", "compose")["downtime_s"] > 120
+    assert measured("container_crash", "compose_hardened")["downtime_s"] == 0
+    assert measured("container_crash", "compose")["downtime_s"] > 120
     assert "HAProxy marks server-1:3000 DOWN" in {row.text for row in run.timeline}
     assert not [row for row in run.timeline if row.event == "restart"]
 
 
 def test_after_a_reboot_docker_starts_everything_and_the_queue_is_kept() -> None:
-    hard, plain = (found("server_crash", p) for p in ("compose_hardened", "compose"))
+    hard, plain = (measured("server_crash", p) for p in ("compose_hardened", "compose"))
     assert 90 < hard["downtime_s"] < plain["downtime_s"] - 60  # the boot is left, the person gone
     assert plain["jobs"]["lost"]["redis_wiped"] >= 50 > hard["jobs"]["lost"]["redis_wiped"]
 
 
 def test_a_deploy_is_still_an_outage_under_compose() -> None:
     """All replicas of a service are recreated together, balancer or not."""
-    assert found("bad_rollout:good", "compose_hardened")["downtime_s"] >= 5
-    assert found("bad_rollout", "compose_hardened")["operator"]["minutes"] >= 3
+    assert measured("bad_rollout:good", "compose_hardened")["downtime_s"] >= 5
+    assert measured("bad_rollout", "compose_hardened")["operator"]["minutes"] >= 3
 
 
 def test_a_leak_is_held_by_its_limit() -> None:
-    hard, plain = (found("bad_rollout:leak", p) for p in ("compose_hardened", "compose"))
+    hard, plain = (measured("bad_rollout:leak", p) for p in ("compose_hardened", "compose"))
     assert hard["downtime_s"] < 0.5 * plain["downtime_s"]
 
 
 def test_a_canary_keeps_a_version_that_errs_from_most_users() -> None:
     errors = {
-        p: found("bad_rollout:errors", p)["requests"]["failed"]["http_500"] for p in PLAIN.values()
+        p: measured("bad_rollout:errors", p)["requests"]["failed"]["http_500"]
+        for p in PLAIN.values()
     }
-    tuned = found("bad_rollout:errors", "kubernetes_tuned")["requests"]["failed"]["http_500"]
+    tuned = measured("bad_rollout:errors", "kubernetes_tuned")["requests"]["failed"]["http_500"]
     assert errors["kubernetes"] >= 50
     assert tuned <= 0.5 * errors["kubernetes"]
 
 
 def test_tuned_kubernetes_keeps_jobs_that_kubernetes_loses() -> None:
     name = "server_crash:redis"
-    lost = {p: sum(found(name, p)["jobs"]["lost"].values()) for p in PLAIN.values()}
+    lost = {p: sum(measured(name, p)["jobs"]["lost"].values()) for p in PLAIN.values()}
     assert lost["kubernetes"] >= 50
-    assert sum(found(name, "kubernetes_tuned")["jobs"]["lost"].values()) <= 20
+    assert sum(measured(name, "kubernetes_tuned")["jobs"]["lost"].values()) <= 20
 
 
 def test_tuned_kubernetes_moves_replicas_sooner_after_a_lost_server() -> None:
@@ -137,7 +126,7 @@ def test_tuned_kubernetes_moves_replicas_sooner_after_a_lost_server() -> None:
 
 @pytest.mark.slow
 def test_pgbouncer_ends_refusals_and_no_orchestrator_does() -> None:
-    refused = {p: found("connection_limits", p)["connections"]["refused"] for p in names()}
+    refused = {p: measured("connection_limits", p)["connections"]["refused"] for p in names()}
     assert refused.pop("kubernetes_tuned") == 0
     assert min(refused.values()) >= 50, refused
 
@@ -175,7 +164,7 @@ def test_two_replicas_on_one_server_do_not_survive_black_friday() -> None:
 @pytest.mark.slow
 def test_by_hand_takes_less_where_a_balancer_already_stands() -> None:
     """manual_scaling: HAProxy is there; addresses are edited, servers are rented all the same."""
-    minutes = {p: found("manual_scaling", p)["operator"]["minutes"] for p in PLAIN.values()}
-    hard = found("manual_scaling", "compose_hardened")["operator"]["minutes"]
+    minutes = {p: measured("manual_scaling", p)["operator"]["minutes"] for p in PLAIN.values()}
+    hard = measured("manual_scaling", "compose_hardened")["operator"]["minutes"]
     assert minutes["kubernetes"] <= 5
     assert 5 < hard < minutes["compose"] - 60

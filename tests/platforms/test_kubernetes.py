@@ -8,69 +8,22 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import fields, replace
-from functools import cache
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 
-from sim.constants.facts import facts_of
-from sim.control.autoscaling import cluster_autoscaler as servers
-from sim.control.autoscaling import hpa_loop as autoscalers
-from sim.control.health_checks import probes
-from sim.control.rolling_updates import deployment
-from sim.control.scheduling import kubelet, placement
-from sim.control.scheduling import node_lifecycle as nodes
-from sim.control.self_healing import restarts
-from sim.control.service_discovery import endpoints
 from sim.dataplane.codes import REQUEST_CAUSES, Algorithm
 from sim.dataplane.tables import ARRIVED, FIRST_CAUSE, SUCCEEDED
-from sim.library.stacks import load_stack
 from sim.platforms import configure, load, title
 from sim.platforms.kubernetes import PLATFORM
 from sim.results.run import Run
-from sim.schema.scenario import Event, Scenario
-from sim.schema.stack import Stack
-from sim.simulation.simulation import run_once
-from tests import ENGINE
+from tests.platforms import outage
+from tests.platforms.outage import FAULT_S, when
 
-MODULES = (
-    autoscalers, deployment, endpoints, kubelet, nodes, placement, probes, restarts, servers,
-)  # fmt: skip
 CHOICES = [f.name for f in fields(PLATFORM)]
-FAULT_S = 120.0
-
-
-@cache
-def sspp() -> Stack:
-    return load_stack("sspp")
-
-
-def replay(
-    event: dict[str, Any] | None,
-    *,
-    rate: float = 6.0,
-    horizon_s: float = 400.0,
-    settings: dict[str, Any] | None = None,
-    traffic: dict[str, Any] | None = None,
-    seed: int = 1,
-) -> Run:
-    """One event at FAULT_S on the article's stack."""
-    made = Scenario(
-        name="test",
-        title="test",
-        lesson="test",
-        horizon=horizon_s,
-        traffic=traffic or {"rate": rate},
-        events=[Event.model_validate({"at": FAULT_S, **event})] if event else [],
-        set=settings or {},
-    )
-    return run_once(made, sspp(), "kubernetes", seed, engine=ENGINE)
-
-
-def when(run: Run, event: str, text: str = "") -> list[float]:
-    """Seconds after the fault of the timeline's rows of a kind."""
-    return [r.t_s - FAULT_S for r in run.timeline if r.event == event and text in r.text]
+replay = partial(outage.replay, "kubernetes")
 
 
 def failed(run: Run, *causes: str) -> np.ndarray[Any, Any]:
@@ -112,14 +65,6 @@ def test_constants_can_be_set_by_path(path, value, expected):
     for name in path.split("."):
         record = getattr(record, name)
     assert record == expected
-
-
-def test_every_fact_says_what_it_is_and_where_it_is_from():
-    found = {fact.name: fact for module in MODULES for fact in facts_of(module)}
-    assert len(found) >= 45
-    for fact in found.values():
-        assert fact.says
-        assert len(fact.source) > 5, fact.name
 
 
 @pytest.mark.parametrize("name", CHOICES)

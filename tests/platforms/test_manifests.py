@@ -9,7 +9,8 @@ from sim.control.core.choices import Lingering
 from sim.platforms import layers, load
 from sim.schema.layers import stack_on
 from sim.schema.stack import Service, Stack
-from tests.platforms.outage import availability, replay, sspp
+from tests.control.outage import sspp
+from tests.platforms.outage import availability, replay
 
 MANAGED = ["kubernetes", "kubernetes_tuned", "swarm", "nomad", "ecs_fargate", "cloud_run"]
 MIB = 1024**2

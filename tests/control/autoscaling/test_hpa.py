@@ -19,13 +19,9 @@ from sim.control.autoscaling.hpa import (
 from sim.control.autoscaling.hpa_loop import (
     CPU_INIT,
     READINESS_DELAY,
-    RESOLUTION,
     STABILISATION,
-    SYNC,
-    TOLERANCE,
     UP_FACTOR,
     UP_FLOOR,
-    Autoscaling,
 )
 from sim.schema import scaling
 
@@ -299,10 +295,3 @@ def test_with_behaviour_the_window_is_an_interval():
 def test_with_behaviour_the_rate_is_limited(current, wanted, events, rules, expected):
     """horizontal_test.go TestScalingWithRules; `now` is 100."""
     assert hpa.limited_by(current, wanted, 100.0, events, rules) == expected
-
-
-def test_constants_are_upstreams():
-    assert Autoscaling(servers=None) == Autoscaling(
-        15.0, 0.1, 300.0, 30.0, 300.0, 2.0, 4.0, 15.0, None, None
-    )
-    assert (SYNC.value, TOLERANCE.value, RESOLUTION.value) == (15.0, 0.1, 15.0)

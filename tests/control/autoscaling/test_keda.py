@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from sim.control.autoscaling.hpa_loop import Autoscaling
-from sim.control.autoscaling.keda import ACTIVATION, COOLDOWN, POLLING, Keda, wanted_by_keda
+from sim.control.autoscaling.keda import Keda, wanted_by_keda
 from sim.platforms import takes
 from sim.platforms.kubernetes import PLATFORM
 from sim.schema.fields import InputError
@@ -33,10 +33,6 @@ from tests.control.world import World, stack_of
 )
 def test_executor(current, least, active, inactive_s, expected):
     assert wanted_by_keda(current, least, active, inactive_s, 300.0) == expected
-
-
-def test_constants_are_upstreams():
-    assert (POLLING.value, COOLDOWN.value, ACTIVATION.value) == (30.0, 300.0, 0)
 
 
 def world_of(keda: Keda | None, replicas: int = 1, least: int = 0) -> World:

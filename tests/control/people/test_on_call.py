@@ -4,19 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from sim.constants.facts import (
-    ALARM_CONFIRM,
-    ALARM_FAILED,
-    ALARM_JOBS,
-    ALARM_LOOK,
-    ALARM_SHARE,
-    ALARM_WINDOW,
-    DEPLOY_WATCH,
-    GIVES_UP,
-    IDLE_LOOK,
-    RECHECK,
-    SSH_RETRY,
-)
 from sim.control.people.monitoring import users_fail
 from sim.control.people.runbooks import share, wanted_connections
 from sim.schema.operator import Alarm, Night, Operator
@@ -50,18 +37,6 @@ def test_wanted_connections(pools: list[tuple[int, int]], reserved: int, limit: 
 def test_five_replicas_over_three_servers() -> None:
     assert [share(5, 3, server) for server in range(3)] == [2, 2, 1]
     assert [share(6, 6, server) for server in range(6)] == [1] * 6
-
-
-def test_constants() -> None:
-    assert (ALARM_LOOK.value, ALARM_WINDOW.value, ALARM_CONFIRM.value, RECHECK.value) == (
-        10.0,
-        60.0,
-        30.0,
-        10.0,
-    )
-    assert (ALARM_SHARE.value, ALARM_FAILED.value, ALARM_JOBS.value) == (0.05, 3, 200)
-    assert (SSH_RETRY.value, GIVES_UP.value) == (10.0, 900.0)
-    assert (IDLE_LOOK.value, DEPLOY_WATCH.value) == (300.0, 300.0)
 
 
 @pytest.mark.parametrize(("people", "restarted"), [(1, 600.0), (2, 560.0)])

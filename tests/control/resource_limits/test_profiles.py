@@ -7,8 +7,6 @@ import math
 import pytest
 
 from sim.control.resource_limits.profiles import (
-    SHARES_MIN,
-    SHARES_PER_CORE,
     Limits,
     cpu_limit,
     profile_in,
@@ -59,7 +57,6 @@ def test_cpu_limit(limit: float | None, threads: int | None, limited: bool, core
 
 
 def test_weight() -> None:
-    assert (SHARES_PER_CORE.value, SHARES_MIN.value) == (1024.0, 2.0)
     cpu = CpuSpec(request=0.25, shares=512)
     assert weight(cpu, "shares") == 512.0
     assert weight(cpu, "requests") == 256.0

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from sim.constants.facts import STOP_GRACE
 from sim.control.rolling_updates.compose import recreate, start_order
 from sim.dataplane.codes import REQUEST_CAUSES
 from sim.dataplane.tables import DONE, FIRST_CAUSE
@@ -31,10 +30,6 @@ from tests.control.world import EMPTY, World, stack_of
 )
 def test_start_order(depends_on: dict[str, list[str]], order: list[str]) -> None:
     assert start_order(depends_on) == order
-
-
-def test_stop_grace() -> None:
-    assert STOP_GRACE.value == 10.0
 
 
 def test_a_deploy_stops_all_replicas_before_it_starts_one() -> None:

@@ -8,9 +8,6 @@ import pytest
 
 from sim.control.rollback.undo import RolloutUndo
 from sim.control.rolling_updates.deployment import (
-    MAX_SURGE,
-    MAX_UNAVAILABLE,
-    MIN_READY,
     DeploymentStatus,
     Recreate,
     RollingUpdate,
@@ -202,7 +199,6 @@ def test_a_good_version_replaces_the_old_one_without_ever_being_short():
 
 
 def test_defaults_are_upstreams_and_change_the_rollout():
-    assert (MAX_SURGE.value, MAX_UNAVAILABLE.value, MIN_READY.value) == ("25%", "25%", 0.0)
     fast = replace(MANAGED, rolling_updates=RollingUpdate(max_surge="100%"))
     slow = replace(MANAGED, rolling_updates=RollingUpdate(max_surge="0", max_unavailable="1"))
     peak, ends = [], []

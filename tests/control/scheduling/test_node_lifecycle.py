@@ -10,8 +10,6 @@ from sim.control.scheduling.kubelet import VOLUME_ATTACH
 from sim.control.scheduling.node_lifecycle import (
     EVICTION_RATE,
     LARGE_CLUSTER,
-    LEASE_RENEW,
-    MONITOR_GRACE,
     MONITOR_PERIOD,
     SECONDARY_RATE,
     TOLERATION,
@@ -109,12 +107,6 @@ def test_eviction_deadline(tolerations, due):
 def test_silence_is_longer_than_the_grace():
     assert not is_silent(150.0, 100.0, 50.0)
     assert is_silent(150.1, 100.0, 50.0)
-
-
-def test_constants_are_upstreams():
-    assert (LEASE_RENEW.value, MONITOR_PERIOD.value, MONITOR_GRACE.value) == (10.0, 5.0, 50.0)
-    assert TOLERATION.value == 300.0
-    assert NodeLifecycle() == NodeLifecycle(10.0, 5.0, 50.0, 300.0, 0.1, 0.01, 50, 0.55, 2, 20.0)
 
 
 # ---- servers ----

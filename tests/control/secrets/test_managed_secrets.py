@@ -8,10 +8,6 @@ from typing import Any
 import pytest
 
 from sim.control.secrets.managed_secrets import (
-    KILL_TIMEOUT,
-    RENDER,
-    SPLAY,
-    VAULT_POLL,
     handed_out_s,
 )
 from sim.dataplane.codes import Outcome
@@ -54,11 +50,6 @@ def both_s(run: Run) -> float:
 )
 def test_when_a_task_hears_of_it(phase, share, longest, splay, delay):
     assert handed_out_s(phase, share, longest, splay) == delay
-
-
-def test_constants():
-    found = (SPLAY.value, RENDER.value, VAULT_POLL.value, KILL_TIMEOUT.value)
-    assert found == (5.0, 1.0, 300.0, 5.0)
 
 
 @pytest.mark.parametrize("platform", ["nomad", "ecs_fargate", "cloud_run"])

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from sim.constants.facts import CONFIRM_LOOK, ROTATION_WATCH
 from sim.control.secrets.passwords import (
     KUBELET_SYNC,
     SYNC_JITTER,
@@ -96,11 +95,6 @@ def test_window(changed: float, all_have: float, window: float) -> None:
 def test_refresh_delay(phase: float, jitter: float, delay: float) -> None:
     found = refresh_delay_s(phase, jitter, KUBELET_SYNC.value, SYNC_JITTER.value, WATCH_DELAY.value)
     assert found == pytest.approx(delay)
-
-
-def test_constants() -> None:
-    assert (KUBELET_SYNC.value, SYNC_JITTER.value, WATCH_DELAY.value) == (60.0, 0.5, 1.0)
-    assert (CONFIRM_LOOK.value, ROTATION_WATCH.value) == (10.0, 900.0)
 
 
 def test_a_restart_is_no_other_image() -> None:

@@ -5,15 +5,6 @@ from __future__ import annotations
 import pytest
 
 from sim.control.self_healing.restarts import (
-    BACKOFF_CAP,
-    BACKOFF_FACTOR,
-    BACKOFF_RESET,
-    BACKOFF_START,
-    CRASH_LOOP_CAP,
-    CRASH_LOOP_FACTOR,
-    CRASH_LOOP_RESET,
-    CRASH_LOOP_START,
-    PLEG_RELIST,
     DockerRestarts,
     KubeletRestarts,
     crash_loop_backoff,
@@ -85,15 +76,6 @@ def test_crash_loop_backoff() -> None:
     assert waits == [0.0, 10.0, 20.0, 40.0, 80.0, 160.0, 300.0, 300.0]
     assert crash_loop_backoff(300.0, 600.0, KUBELET) == (300.0, 300.0)  # keeps its level
     assert crash_loop_backoff(300.0, 600.1, KUBELET) == (0.0, 10.0)
-
-
-def test_constants() -> None:
-    """The sequences above need each of these; here they stand by name."""
-    assert (BACKOFF_START.value, BACKOFF_FACTOR.value, BACKOFF_CAP.value) == (0.1, 2.0, 60.0)
-    assert BACKOFF_RESET.value == 10.0
-    assert (CRASH_LOOP_START.value, CRASH_LOOP_FACTOR.value) == (10.0, 2.0)
-    assert (CRASH_LOOP_CAP.value, CRASH_LOOP_RESET.value) == (300.0, 600.0)
-    assert PLEG_RELIST.value == 1.0
 
 
 def test_always_restarts_a_crash_after_a_tenth_of_a_second() -> None:

@@ -10,10 +10,8 @@ from typing import Any
 
 import pytest
 
-from sim.constants.facts import DOCKER_TTL, NGINX_CONNECT
 from sim.control.core.cluster import Change
 from sim.control.service_discovery.dns import (
-    NAME_TTL,
     Bridge,
     HeadlessNames,
     expires,
@@ -25,7 +23,6 @@ from sim.library.scenarios import load_scenario
 from sim.platforms import configure, load
 from sim.results.run import Run
 from sim.schema.fields import InputError
-from sim.schema.stack import Lookup
 from tests.control.outage import replay, rows, when
 from tests.control.world import MANAGED, World, stack_of
 
@@ -50,13 +47,7 @@ def test_nginx_tries_each_other_peer_once(peers, retries):
     assert routing.retries == retries
     assert (routing.algorithm, routing.proxy) == (Algorithm.ROUND_ROBIN, True)
     assert routing.redispatch
-    assert routing.connect_timeout_s == NGINX_CONNECT.value == 60.0
-
-
-def test_constants() -> None:
-    assert (DOCKER_TTL.value, NAME_TTL.value) == (600.0, 30.0)
-    assert Lookup() == Lookup(once=True, ttl=600.0)
-    assert HeadlessNames().ttl_s == 30.0
+    assert routing.connect_timeout_s == 60.0
 
 
 # ---- a proxy on Compose ----

@@ -72,7 +72,6 @@ def test_a_change_is_known_within_two_seconds_and_not_at_once():
     late = lateness(Endpoints())
     assert 0.0 < min(late) < 0.5
     assert 0.5 < max(late) <= WATCH_DELAY.value + MIN_SYNC.value
-    assert (WATCH_DELAY.value, MIN_SYNC.value) == (1.0, 1.0)
     assert max(lateness(Endpoints(watch_delay_s=0.0))) == 0.0
     assert max(lateness(Endpoints(watch_delay_s=4.0))) > 2.0
 
