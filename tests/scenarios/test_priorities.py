@@ -14,17 +14,13 @@ def preempted(run: Run) -> list[str]:
 
 
 @pytest.mark.parametrize("platform", ["compose", "kubernetes"])
-def test_the_campaign_begins_from_calm_and_breaks_it(platform: str) -> None:
+def test_the_campaign_breaks_it_while_it_lasts(platform: str) -> None:
     run = replay("full_cluster", platform)
-    assert share_failed(run, 0, 600) < 0.02
     assert share_failed(run, 840, 1500) > 0.5
     assert share_failed(run, 2100, 2700) < 0.02
 
 
 def test_an_autoscaler_without_room_scales_nothing() -> None:
-    rows = claims("full_cluster", "kubernetes")
-    assert not rows["K4"]["holds"]
-    assert claims("full_cluster", "compose")["N2"]["holds"]
     run = replay("full_cluster", "kubernetes")
     events = [row.event for row in run.timeline]
     assert "autoscaling" in events
@@ -34,10 +30,6 @@ def test_an_autoscaler_without_room_scales_nothing() -> None:
 
 def test_the_worker_gives_way_and_comes_back() -> None:
     run = replay("full_cluster:priorities", "kubernetes")
-    rows = claims("full_cluster:priorities", "kubernetes")
-    assert rows["X-PRIO"]["holds"]
-    assert rows["X-PRIO-JOBS"]["holds"]
-    assert not rows["X-PRIO-FREE"]["holds"]
     gone = preempted(run)
     assert len(gone) == 3
     assert all(name.startswith("worker-") for name in gone)
@@ -49,7 +41,6 @@ def test_the_worker_gives_way_and_comes_back() -> None:
 
 def test_who_forgets_the_database_loses_it_to_the_api() -> None:
     run = replay("full_cluster:forgotten", "kubernetes")
-    assert not claims("full_cluster:forgotten", "kubernetes")["X-PRIO-FORGOTTEN"]["holds"]
     gone = preempted(run)
     assert gone[-1] == "postgres-1"
     assert len(gone) == 6, "the last after all five workers"
@@ -57,10 +48,6 @@ def test_who_forgets_the_database_loses_it_to_the_api() -> None:
 
 
 def test_placeholders_buy_the_minutes_that_a_server_takes_to_boot() -> None:
-    rows = claims("full_cluster:headroom", "kubernetes")
-    assert rows["X-HEADROOM"]["holds"]
-    assert rows["X-HEADROOM-JOBS"]["holds"]
-    assert not rows["X-HEADROOM-COST"]["holds"]
     run = replay("full_cluster:headroom", "kubernetes")
     late = [r.subject for r in run.timeline if r.event == "preempted" and r.t_s > 600.0]
     assert late
