@@ -210,6 +210,21 @@ class World:
             if since < now
         )
 
+    def errs(self, share: float) -> None:
+        """Who is ready answers ten requests a second; of the version v2 this share is an error."""
+
+        def answers(ident: int) -> ContainerGauge:
+            c = next(c for c in self.cluster.containers if c.id == ident)
+            served = int(10 * (self.plane.now - c.ready_since_s)) if c.ready_since_s else 0
+            bad = int(served * share) if c.version.name == "v2" else 0
+            return ContainerGauge(0, 0, 0, served, bad, 0, 0.0)
+
+        self.plane.container_gauge = answers  # type: ignore[method-assign]
+
+    def told(self, text: str) -> list[float]:
+        """When the timeline says so."""
+        return [r.t_s for r in self.cluster.timeline if text in r.text]
+
 
 def steps(world: World) -> list[tuple[float, int]]:
     """When an autoscaler changed the number of replicas, and to what."""

@@ -8,7 +8,6 @@ import pytest
 
 from sim.control.rollback.undo import AutoRollback, verdict
 from sim.control.rolling_updates.releases import Analysis
-from sim.dataplane.tables import ContainerGauge
 from sim.platforms.compose import PLATFORM as COMPOSE
 from sim.platforms.kubernetes import PLATFORM as KUBERNETES
 from sim.schema.scenario import Version
@@ -41,14 +40,7 @@ def world_of(choice: AutoRollback, errors: float = 0.0) -> World:
     world = World(
         stack_of({"api": {"replicas": 3, **READINESS}}), replace(MANAGED, rollback=choice)
     )
-
-    def answers(ident: int) -> ContainerGauge:
-        c = next(c for c in world.cluster.containers if c.id == ident)
-        served = int(10 * (world.plane.now - c.ready_since_s)) if c.ready_since_s else 0
-        bad = int(served * errors) if c.version.name == "v2" else 0
-        return ContainerGauge(0, 0, 0, served, bad, 0, 0.0)
-
-    world.plane.container_gauge = answers  # type: ignore[method-assign]
+    world.errs(errors)
     return world
 
 

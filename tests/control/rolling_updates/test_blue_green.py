@@ -9,7 +9,6 @@ import pytest
 from sim.control.rollback.undo import RolloutUndo
 from sim.control.rolling_updates.blue_green import SCALE_DOWN_DELAY, BlueGreen, double_set
 from sim.control.rolling_updates.releases import Analysis
-from sim.dataplane.tables import ContainerGauge
 from sim.platforms.compose import PLATFORM as COMPOSE
 from sim.platforms.kubernetes import PLATFORM as KUBERNETES
 from sim.schema.scenario import Version
@@ -44,20 +43,9 @@ def world_of(choice: BlueGreen, version: Version = V2, errors: float = 0.0) -> W
     """Three replicas; the new version goes out at 60 s."""
     platform = replace(MANAGED, rolling_updates=choice)
     world = World(stack_of({"api": {"replicas": 3, **READINESS}}), platform)
-
-    def answers(ident: int) -> ContainerGauge:
-        c = next(c for c in world.cluster.containers if c.id == ident)
-        served = int(10 * (world.plane.now - c.ready_since_s)) if c.ready_since_s else 0
-        bad = int(served * errors) if c.version.name == "v2" else 0
-        return ContainerGauge(0, 0, 0, served, bad, 0, 0.0)
-
-    world.plane.container_gauge = answers  # type: ignore[method-assign]
+    world.errs(errors)
     world.at(60.0).set_version("api", version)
     return world
-
-
-def told(world: World, text: str) -> list[float]:
-    return [r.t_s for r in world.cluster.timeline if text in r.text]
 
 
 def used(world: World) -> set[str]:
@@ -80,8 +68,8 @@ def test_users_never_meet_both_versions_and_the_old_set_stays_thirty_seconds():
             switched = float(t)
         most = max(most, len(live(world)))
     assert most == 6
-    assert told(world, "users are switched")[0] <= switched <= told(world, "users are")[0] + 3.0
-    assert told(world, "the old set goes")[0] - told(world, "users are")[0] == pytest.approx(
+    assert world.told("users are switched")[0] <= switched <= world.told("users are")[0] + 3.0
+    assert world.told("the old set goes")[0] - world.told("users are")[0] == pytest.approx(
         SCALE_DOWN_DELAY.value
     )
     assert live(world) == ["v2"] * 3
@@ -91,7 +79,7 @@ def test_a_version_that_does_not_start_never_gets_users():
     world = world_of(BlueGreen(), BROKEN)
     world.until(900.0)
     assert used(world) == {"v1"}
-    assert len(told(world, "ProgressDeadlineExceeded")) == 1
+    assert len(world.told("ProgressDeadlineExceeded")) == 1
     assert sorted(live(world)) == ["v1"] * 3 + ["v2"] * 3
     world = world_of(BlueGreen(progress_deadline_s=100.0, abort_at_deadline=True), BROKEN)
     world.until(185.0)
@@ -133,7 +121,7 @@ def test_promotion_may_wait():
     soon, late = world_of(BlueGreen()), world_of(BlueGreen(auto_promotion_s=60.0))
     for world in (soon, late):
         world.until(300.0)
-    waited = told(late, "users are switched")[0] - told(soon, "users are switched")[0]
+    waited = late.told("users are switched")[0] - soon.told("users are switched")[0]
     assert waited == pytest.approx(60.0)
 
 
@@ -146,7 +134,7 @@ def test_an_analysis_after_the_switch_switches_back():
     assert used(world) == {"v1"}
     world.until(400.0)
     assert live(world) == ["v1"] * 3
-    assert len(told(world, "is aborted, 50% of")) == 1
+    assert len(world.told("is aborted, 50% of")) == 1
 
 
 def test_a_database_is_not_doubled():

@@ -10,7 +10,6 @@ from sim.control.rollback.undo import RolloutUndo
 from sim.control.rolling_updates.canary import Canary, canary_sizes, shares, shrink_others
 from sim.control.rolling_updates.releases import Analysis, Counts, assessed, counted, measured
 from sim.control.scheduling.replicas import ReplicaSet
-from sim.dataplane.tables import ContainerGauge
 from sim.platforms.compose import PLATFORM as COMPOSE
 from sim.platforms.kubernetes import PLATFORM as KUBERNETES
 from sim.schema.scenario import Version
@@ -18,6 +17,7 @@ from tests.control.world import MANAGED, World, stack_of
 
 READINESS = {"probes": {"readiness": {"period": 5.0}}}
 V2 = Version(name="v2")
+BROKEN = Version(name="v2", crashes_at_start=True)
 
 
 # ---- rules ----
@@ -129,18 +129,12 @@ def test_a_canary_needs_somebody_who_shares_the_traffic():
 
 
 # ---- releases ----
-def canary_world(canary: Canary, replicas: int = 4, errors: float = 0.0) -> World:
-    """The new version's replicas answer 10 requests a second, this share of them badly."""
+def canary_world(canary: Canary, version: Version = V2, errors: float = 0.0) -> World:
+    """Four replicas; the new version goes out at 60 s."""
     platform = replace(MANAGED, rolling_updates=canary)
-    world = World(stack_of({"api": {"replicas": replicas, **READINESS}}), platform)
-
-    def answers(ident: int) -> ContainerGauge:
-        c = next(c for c in world.cluster.containers if c.id == ident)
-        served = int(10 * (world.plane.now - c.ready_since_s)) if c.ready_since_s else 0
-        bad = int(served * errors) if c.version.name == "v2" else 0
-        return ContainerGauge(0, 0, 0, served, bad, 0, 0.0)
-
-    world.plane.container_gauge = answers  # type: ignore[method-assign]
+    world = World(stack_of({"api": {"replicas": 4, **READINESS}}), platform)
+    world.errs(errors)
+    world.at(60.0).set_version("api", version)
     return world
 
 
@@ -150,29 +144,23 @@ def counts(world: World) -> tuple[int, int]:
     return sum(c.version.name == "v1" for c in live), sum(c.version == V2 for c in live)
 
 
-def told(world: World, text: str) -> list[float]:
-    return [r.t_s for r in world.cluster.timeline if text in r.text]
-
-
 def test_a_good_version_is_let_in_step_by_step():
     world = canary_world(Canary(weights=(25.0, 50.0), pause_s=100.0))
-    world.at(60.0).set_version("api", V2)
     world.until(100.0)
     assert counts(world) == (3, 1)
     world.until(200.0)
     assert counts(world) == (2, 2)
     world.until(400.0)
     assert counts(world) == (0, 4)
-    assert len(told(world, "is complete after")) == 1
+    assert len(world.told("is complete after")) == 1
 
 
 def test_errors_of_the_canary_alone_abort_it():
     world = canary_world(Canary(), errors=0.5)
-    world.at(60.0).set_version("api", V2)
     world.until(115.0)
     assert counts(world) == (4, 1)  # 20 % of four, rounded up, beside 80 %, rounded up
     world.until(150.0)
-    assert told(world, "is aborted, 50% of") == [120.0]  # at the first measurement
+    assert world.told("is aborted, 50% of") == [120.0]  # at the first measurement
     assert counts(world) == (4, 0)
     world.until(1500.0)
     assert counts(world) == (4, 0)
@@ -181,34 +169,29 @@ def test_errors_of_the_canary_alone_abort_it():
 def test_what_the_analysis_forgives_goes_on():
     patient = Canary(analysis=Analysis(failure_limit=1), pause_s=600.0)
     world = canary_world(patient, errors=0.5)
-    world.at(60.0).set_version("api", V2)
     world.until(400.0)
-    assert told(world, "is aborted") == [180.0]
+    assert world.told("is aborted") == [180.0]
     world = canary_world(Canary(analysis=Analysis(success=0.4)), errors=0.5)
-    world.at(60.0).set_version("api", V2)
     world.until(1000.0)
     assert counts(world) == (0, 4)
     world = canary_world(Canary(analysis=None), errors=0.5)
-    world.at(60.0).set_version("api", V2)
     world.until(1000.0)
     assert counts(world) == (0, 4)
 
 
 def test_a_canary_that_never_starts_is_aborted_when_there_was_nothing_to_measure_five_times():
-    world = canary_world(Canary())
-    world.at(60.0).set_version("api", replace_version(crashes_at_start=True))
+    world = canary_world(Canary(), BROKEN)
     world.until(500.0)
-    assert told(world, "no answers to measure for too long") == [360.0]
+    assert world.told("no answers to measure for too long") == [360.0]
     assert [c.version.name for c in world.cluster.of("api")] == ["v1"] * 4
 
 
 def test_without_an_analysis_it_waits_at_the_deadline_unless_told_to_abort():
     for aborts, left in ((False, 1), (True, 0)):
         canary = Canary(analysis=None, progress_deadline_s=100.0, abort_at_deadline=aborts)
-        world = canary_world(canary)
-        world.at(60.0).set_version("api", replace_version(crashes_at_start=True))
+        world = canary_world(canary, BROKEN)
         world.until(400.0)
-        assert told(world, "ProgressDeadlineExceeded") == [160.0]
+        assert world.told("ProgressDeadlineExceeded") == [160.0]
         live = [c for c in world.cluster.of("api") if not c.deleting]
         assert sum(c.version.name == "v2" for c in live) == left
         assert sum(c.version.name == "v1" for c in live) == 4
@@ -216,7 +199,6 @@ def test_without_an_analysis_it_waits_at_the_deadline_unless_told_to_abort():
 
 def test_an_undo_in_the_middle_goes_back_without_steps():
     world = canary_world(Canary(weights=(50.0,), pause_s=300.0))
-    world.at(60.0).set_version("api", V2)
     world.until(150.0)
     assert counts(world) == (2, 2)
     RolloutUndo().undo(world.cluster, "api")
@@ -227,7 +209,6 @@ def test_an_undo_in_the_middle_goes_back_without_steps():
 
 def test_an_undo_after_it_is_complete_takes_all_the_steps():
     world = canary_world(Canary(weights=(50.0,), pause_s=100.0))
-    world.at(60.0).set_version("api", V2)
     world.until(400.0)
     assert counts(world) == (0, 4)
     RolloutUndo().undo(world.cluster, "api")
@@ -239,7 +220,6 @@ def test_an_undo_after_it_is_complete_takes_all_the_steps():
 
 def test_a_third_version_in_the_middle_leaves_nothing_of_the_second():
     world = canary_world(Canary(weights=(50.0,), pause_s=100.0))
-    world.at(60.0).set_version("api", V2)
     world.until(150.0)
     world.cluster.set_version("api", Version(name="v3"))
     world.until(200.0)
@@ -251,7 +231,6 @@ def test_a_third_version_in_the_middle_leaves_nothing_of_the_second():
 
 def test_the_number_of_replicas_may_change_in_the_middle():
     world = canary_world(Canary(weights=(25.0,), pause_s=300.0))
-    world.at(60.0).set_version("api", V2)
     world.until(150.0)
     world.cluster.want("api", 8)
     world.until(250.0)
@@ -262,14 +241,9 @@ def test_ready_for_long_enough_before_the_next_step():
     ends = []
     for min_ready_s in (0.0, 30.0):
         world = canary_world(Canary(weights=(50.0,), pause_s=10.0, min_ready_s=min_ready_s))
-        world.at(60.0).set_version("api", V2)
         world.until(600.0)
-        ends += told(world, "is complete after")
+        ends += world.told("is complete after")
     assert ends[1] - ends[0] >= 55.0  # twice
-
-
-def replace_version(**changes: object) -> Version:
-    return V2.model_copy(update=changes)
 
 
 def test_a_canary_waits_until_its_replicas_were_ready_for_long_enough():
@@ -278,10 +252,9 @@ def test_a_canary_waits_until_its_replicas_were_ready_for_long_enough():
     for min_ready_s in (0.0, 30.0):
         canary = Canary(weights=(), min_ready_s=min_ready_s, analysis=None, max_surge="100%")
         world = canary_world(canary)
-        world.at(60.0).set_version("api", V2)
         world.until(300.0)
         last = max(c.ready_since_s for c in world.cluster.of("api"))
-        (end_s,) = told(world, "is complete")
+        (end_s,) = world.told("is complete")
         ends.append(end_s - last)
     assert ends[1] >= 30.0 > ends[0]
 
@@ -289,10 +262,9 @@ def test_a_canary_waits_until_its_replicas_were_ready_for_long_enough():
 def test_almost_all_is_not_all():
     """At 99.5 % of four both sets are rounded up, and it waits as at every step."""
     world = canary_world(Canary(weights=(99.5,), pause_s=100.0, analysis=None))
-    world.at(60.0).set_version("api", V2)
     world.until(150.0)
     assert counts(world) == (1, 4)
-    assert not told(world, "is complete")
+    assert not world.told("is complete")
     world.until(400.0)
     assert counts(world) == (0, 4)
-    assert told(world, "is complete")
+    assert world.told("is complete")
