@@ -5,6 +5,7 @@ import json
 import pytest
 
 SWEEP = ("sweep", "container_crash", "--no-plots", "--reps", "2")
+CHEAPEST = ("cheapest", "container_crash")
 KNOB = ("--vary", "stack.services.api.replicas=1..2")
 
 
@@ -24,47 +25,6 @@ def test_a_sweep_s_json_stands_alone(sim, calls):
     assert len(record["points"]) == 4
 
 
-@pytest.mark.parametrize(
-    ("words", "says"),
-    [
-        ((), "--vary, --chosen: found neither"),
-        ((*KNOB, "--chosen"), "--vary, --chosen: found both"),
-        (("--vary", "stack.services.api.replica=1..2"), "did you mean replicas?"),
-        (
-            ("--vary", "stack.services.api.replicas=1..1000000000"),
-            "a space of 1,000,000,000 points",
-        ),
-        (("--vary", "a.b=1,c.d=1,e.f=1"), "one knob, or two"),
-        ((*KNOB, "--metric", "downtme_s"), "did you mean downtime_s?"),
-    ],
-)
-def test_what_is_wrong_with_a_sweep_is_told_before_anything_runs(sim, calls, words, says):
-    said = sim(*SWEEP, *words)
-    assert said.status == 2
-    assert says in said.err
-    assert calls == []
-
-
-CHEAPEST = ("cheapest", "container_crash")
-
-
-@pytest.mark.parametrize(
-    ("words", "says"),
-    [
-        (("--slo", "availabilty>=99"), "did you mean availability?"),
-        (("--slo", "downtime_s<9", "--chance", "1.5"), "--chance: found 1.5"),
-        (("--slo", "downtime_s<9", "--export", "aply"), "did you mean apply?"),
-        (("--slo", "downtime_s<9", "--over", "nowhere.yaml"), "nowhere.yaml"),
-        ((), "--slo"),
-    ],
-)
-def test_what_is_wrong_with_a_contest_is_told_before_anything_runs(sim, calls, words, says):
-    said = sim(*CHEAPEST, *words)
-    assert said.status == 2
-    assert says in said.err
-    assert calls == []
-
-
 def test_what_nobody_holds_is_status_1_and_what_somebody_holds_0(sim, calls, tmp_path):
     """Synthetic runs: Compose is down for 341 s, Kubernetes for 3, whatever is set."""
     (tmp_path / "knobs.yaml").write_text("stack.services.api.replicas: [2]\n")
@@ -80,34 +40,37 @@ def test_what_nobody_holds_is_status_1_and_what_somebody_holds_0(sim, calls, tmp
 
 
 @pytest.mark.parametrize(
-    ("words", "says"),
+    ("verb", "words", "says"),
     [
-        (("--stack", "sspq"), "did you mean sspp?"),
-        (("--now", "kubernets"), "did you mean kubernetes?"),
-        (("--sale", "-1"), "--sale: found -1"),
-        (("--down-hour", "inf"), "--down-hour: found inf"),
-        (("--rates", "nowhere.yaml"), "nowhere.yaml"),
-        (("--set", "stack.operator.detec=3s"), "did you mean detect?"),
+        (SWEEP, (), "--vary, --chosen: found neither"),
+        (SWEEP, (*KNOB, "--chosen"), "--vary, --chosen: found both"),
+        (SWEEP, ("--vary", "stack.services.api.replica=1..2"), "did you mean replicas?"),
+        (
+            SWEEP,
+            ("--vary", "stack.services.api.replicas=1..1000000000"),
+            "a space of 1,000,000,000 points",
+        ),
+        (SWEEP, ("--vary", "a.b=1,c.d=1,e.f=1"), "one knob, or two"),
+        (SWEEP, (*KNOB, "--metric", "downtme_s"), "did you mean downtime_s?"),
+        (CHEAPEST, ("--slo", "availabilty>=99"), "did you mean availability?"),
+        (CHEAPEST, ("--slo", "downtime_s<9", "--chance", "1.5"), "--chance: found 1.5"),
+        (CHEAPEST, ("--slo", "downtime_s<9", "--export", "aply"), "did you mean apply?"),
+        (CHEAPEST, ("--slo", "downtime_s<9", "--over", "nowhere.yaml"), "nowhere.yaml"),
+        (CHEAPEST, (), "--slo"),
+        (("decide",), ("--stack", "sspq"), "did you mean sspp?"),
+        (("decide",), ("--now", "kubernets"), "did you mean kubernetes?"),
+        (("decide",), ("--sale", "-1"), "--sale: found -1"),
+        (("decide",), ("--down-hour", "inf"), "--down-hour: found inf"),
+        (("decide",), ("--rates", "nowhere.yaml"), "nowhere.yaml"),
+        (("decide",), ("--set", "stack.operator.detec=3s"), "did you mean detect?"),
+        (("audit",), ("--stack", "sspq"), "did you mean sspp?"),
+        (("audit",), ("--scenario", "container_crsh"), "did you mean container_crash?"),
+        (("audit",), ("--faults", "nowhere.yaml"), "nowhere.yaml"),
+        (("audit",), ("--set", "scenario.horizon=6m"), "by which faults have come"),
     ],
 )
-def test_what_is_wrong_with_a_decision_is_told_before_anything_runs(sim, calls, words, says):
-    said = sim("decide", *words)
-    assert said.status == 2
-    assert says in said.err
-    assert calls == []
-
-
-@pytest.mark.parametrize(
-    ("words", "says"),
-    [
-        (("--stack", "sspq"), "did you mean sspp?"),
-        (("--scenario", "container_crsh"), "did you mean container_crash?"),
-        (("--faults", "nowhere.yaml"), "nowhere.yaml"),
-        (("--set", "scenario.horizon=6m"), "by which faults have come"),
-    ],
-)
-def test_what_is_wrong_with_an_audit_is_told_before_anything_runs(sim, calls, words, says):
-    said = sim("audit", *words)
+def test_what_is_wrong_is_told_before_anything_runs(sim, calls, verb, words, says):
+    said = sim(*verb, *words)
     assert said.status == 2
     assert says in said.err
     assert calls == []

@@ -126,7 +126,6 @@ class ServiceChecks:
     kill_s: float = constant(KILL)
 
     def ends(self, service: Service) -> bool:
-        """Does it end a process that hangs?"""
         return self.restart_limit > 0 and service.healthcheck is not None
 
     def run(self, cluster: Cluster) -> Loop:
@@ -219,7 +218,6 @@ class TargetHealth:
     stop_s: float = constant(STOP_TIMEOUT)
 
     def ends(self, service: Service) -> bool:
-        """Does it end a process that hangs?"""
         return service.role == "http"
 
     def run(self, cluster: Cluster) -> Loop:
@@ -274,7 +272,6 @@ class StartupProbe:
     name: ClassVar[str] = "startup_probe"
 
     def ends(self, service: Service) -> bool:
-        """Does it end a process that hangs?"""
         return False
 
     def run(self, cluster: Cluster) -> Loop:

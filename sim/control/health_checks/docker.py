@@ -221,7 +221,6 @@ class SwarmHealthchecks:
     grace_s: float = constant(STOP_GRACE)
 
     def ends(self, service: Service) -> bool:
-        """Does it end a process that hangs?"""
         return service.healthcheck is not None
 
     def run(self, cluster: Cluster) -> Loop:

@@ -95,7 +95,6 @@ class HealthChecks:
     grace_s: float = constant(GRACE)
 
     def ends(self, service: Service) -> bool:
-        """Does it end a process that hangs?"""
         return service.probes.liveness is not None
 
     def run(self, cluster: Cluster) -> Loop:

@@ -112,7 +112,6 @@ class HAProxy:
     pool_purge_s: float = constant(POOL_PURGE)
 
     def conflicts(self, platform: Choices) -> str:
-        """Why it cannot balance here; "" if it can."""
         if platform.service_discovery is not None:
             return "HAProxy's file is written by hand: it needs service_discovery left empty"
         return ""

@@ -48,12 +48,10 @@ class ServiceBalancing:
     nodes: NodeBalancer | None = None  # null: whoever lets users in knows which servers live
 
     def conflicts(self, platform: Choices) -> str:
-        """Why it cannot balance here; "" if it can."""
         tasks = isinstance(platform.scheduling, Maintaining)
         return NO_NODES if self.nodes is not None and tasks else ""
 
     def refuses(self, stack: Stack) -> str:
-        """Why it does not take the stack; "" if it does."""
         several = self.nodes is not None and self.nodes.local and len(stack.doors) > 1
         asked = f"users ask {', '.join(stack.doors)}, each by a balancer of its own"
         return f"{asked}: nodes with local: are for one" if several else ""
@@ -111,7 +109,6 @@ class IngressBalancing:
     nodes: NodeBalancer | None = None  # as of a Service
 
     def conflicts(self, platform: Choices) -> str:
-        """Why it cannot balance here; "" if it can."""
         return NOT_LOCAL if self.nodes is not None and self.nodes.local else ""
 
     def routing(self) -> Routing:
@@ -149,7 +146,6 @@ class Traefik:
     nodes: NodeBalancer | None = None  # as of a Service
 
     def conflicts(self, platform: Choices) -> str:
-        """Why it cannot balance here; "" if it can."""
         return NOT_LOCAL if self.nodes is not None and self.nodes.local else ""
 
     def routing(self) -> Routing:

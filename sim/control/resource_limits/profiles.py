@@ -71,7 +71,6 @@ class Limits:
 
     @property
     def fixed(self) -> tuple[Fact[Any], ...]:
-        """Constants behind it that no setting changes."""
         return (SHARES_PER_CORE, SHARES_MIN) if self.weights == "requests" else ()
 
 

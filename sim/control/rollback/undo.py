@@ -121,7 +121,6 @@ class AutoRollback(PreviousVersion):
     analysis: Analysis | None = None
 
     def conflicts(self, platform: Choices) -> str:
-        """Why this platform cannot roll back by itself; "" if it can."""
         if platform.rolling_updates is None:
             return "an automatic rollback undoes a rollout: it needs rolling updates"
         return ""

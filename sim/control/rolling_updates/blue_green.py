@@ -79,7 +79,6 @@ class BlueGreen:
     grace_s: float = constant(GRACE)
 
     def conflicts(self, platform: Choices) -> str:
-        """Why this platform cannot switch between two sets; "" if it can."""
         if platform.load_balancing is None:
             return "blue/green switches users between two sets: it needs a load balancer"
         discovery = platform.service_discovery
@@ -90,7 +89,6 @@ class BlueGreen:
     def resize(
         self, wanted: int, before: int, new: ReplicaSet, old: Sequence[ReplicaSet], phase: Phase
     ) -> tuple[int, list[int]]:
-        """The sizes after one sync: of the new version, and of the old ones."""
         alone = phase.stable < 0
         return double_set(
             wanted, 100.0 if alone else phase.new, phase.old, phase.stable, [s.spec for s in old]

@@ -126,7 +126,6 @@ class Canary:
     grace_s: float = constant(GRACE)
 
     def conflicts(self, platform: Choices) -> str:
-        """Why this platform cannot have a canary; "" if it can."""
         if platform.load_balancing is None:
             return "a canary is a share of the traffic: it needs a load balancer"
         if platform.service_discovery is None:
@@ -136,7 +135,6 @@ class Canary:
     def resize(
         self, wanted: int, before: int, new: ReplicaSet, old: Sequence[ReplicaSet], phase: Phase
     ) -> tuple[int, list[int]]:
-        """The sizes after one sync: of the canary, and of the others."""
         surge = scaled(self.max_surge, wanted, up=True)
         unavailable = scaled(self.max_unavailable, wanted, up=False)
         if surge == 0 and unavailable == 0:

@@ -231,7 +231,6 @@ class RollingUpdate:
     def resize(
         self, wanted: int, before: int, new: ReplicaSet, old: Sequence[ReplicaSet], phase: Phase
     ) -> tuple[int, list[int]]:
-        """The sizes after one sync: of the new version, and of the old ones, oldest first."""
         surge_before, _ = self.fenceposts(before)
         return resize(wanted, before, self.fenceposts(wanted), surge_before, new, old)
 
@@ -258,7 +257,6 @@ class Recreate:
     def resize(
         self, wanted: int, before: int, new: ReplicaSet, old: Sequence[ReplicaSet], phase: Phase
     ) -> tuple[int, list[int]]:
-        """The sizes after one sync: of the new version, and of the old ones."""
         return recreated(wanted, new, old), [0] * len(old)
 
     def run(self, cluster: Cluster) -> Loop:

@@ -178,7 +178,6 @@ class SwarmUpdate(Watched):
     def resize(
         self, wanted: int, before: int, new: ReplicaSet, old: Sequence[ReplicaSet], phase: Phase
     ) -> tuple[int, list[int]]:
-        """The sizes after one step."""
         return update_step(wanted, before, self.parallelism, self.order, new, old)
 
     def called(self, cluster: Cluster, service: str) -> str:
@@ -275,7 +274,6 @@ class Update:
     def resize(
         self, wanted: int, before: int, new: ReplicaSet, old: Sequence[ReplicaSet], phase: Phase
     ) -> tuple[int, list[int]]:
-        """The sizes after one step."""
         return update_step(wanted, before, self.max_parallel, "stop-first", new, old)
 
     def run(self, cluster: Cluster) -> Loop:

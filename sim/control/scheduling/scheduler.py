@@ -181,7 +181,6 @@ class Scheduling:
     evictions: Evictions = field(default_factory=Evictions)  # how a drain empties a server
 
     def servers(self, stack: Stack) -> int:
-        """How many servers the cluster has at second 0."""
         return stack.servers.count or self.default_servers
 
     def choose(
@@ -247,7 +246,6 @@ class PriorityQueue:
         self.cluster, self.rules = cluster, rules
 
     def order(self, waiting: Sequence[Pending]) -> list[Pending]:
-        """Whom to try, in this order."""
         by_id = {p.id: p for p in waiting}
         return [by_id[i] for i in queue_order([(self.priority(p.service), p.id) for p in waiting])]
 
