@@ -20,7 +20,7 @@ from sim.schema.stack import ALONE, Role, Service, Stack
 from sim.schema.stack_checks import resolve
 from sim.schema.story_checks import closing_issues, mix_issues
 from sim.schema.text.document import Document, Key, Path_
-from sim.schema.text.validation import Spot, closest, given, issues_of, one_of
+from sim.schema.text.validation import Spot, closest, given, in_order, issues_of, one_of
 from sim.schema.traffic import Traffic
 
 KEEPS: dict[str, tuple[Role, ...]] = {  # events, and the roles that have what they are about
@@ -54,9 +54,7 @@ def scenario_issues(scenario: Scenario, stack: Stack, document: Document) -> Ite
         yield from _claim_bounds(claim, root.down(*in_force(scenario, "claims"), i))
     if not scenario.platforms:
         yield root.down("platforms").issue("an empty list", "at least one platform")
-    if scenario.slo.down_below > scenario.slo.success:
-        found = f"down_below {scenario.slo.down_below:g} above success {scenario.slo.success:g}"
-        yield root.down("slo", "down_below").issue(found, "down_below <= success")
+    yield from in_order(root.down("slo"), scenario.slo, "down_below", "success")
 
 
 def _traffic_issues(traffic: Traffic, horizon: float, at: Spot) -> Iterator[Issue]:
@@ -312,6 +310,4 @@ def _unknown_service(stack: Stack, name: str, at: Spot) -> Iterator[Issue]:
 def _claim_bounds(claim: Claim, at: Spot) -> Iterator[Issue]:
     if claim.low is None and claim.high is None:
         yield at.issue("neither low nor high", "at least one bound to check")
-    elif claim.low is not None and claim.high is not None and claim.low > claim.high:
-        found = f"low {claim.low:g} above high {claim.high:g}"
-        yield at.down("low").issue(found, "low <= high")
+    yield from in_order(at, claim, "low", "high")

@@ -14,23 +14,15 @@ from sim.schema.fields import InputError, Issue
 from sim.schema.stack import ALONE, MOST_ZONES, Role, Service, Stack
 from sim.schema.story_checks import story_issues
 from sim.schema.text.document import Document
-from sim.schema.text.validation import Spot, closest, one_of
+from sim.schema.text.validation import Spot, closest, in_order, no_more, one_of
 
 # fields that only some roles read; on any other they would be accepted and ignored
 FIELD_ROLES: dict[str, tuple[str, ...]] = {
     "concurrency": ("http", "worker", "proxy"),
     "database": ("http", "worker"),
     **dict.fromkeys(
-        (
-            "accepts",
-            "backlog",
-            "cancel_abandoned",
-            "health",
-            "keep_alive",
-            "keep_alive_closing",
-            "push",
-            "shed",
-        ),
+        ("accepts", "backlog", "cancel_abandoned", "health", "keep_alive", "keep_alive_closing",
+         "push", "shed"),
         ("http",),
     ),
     **dict.fromkeys(("pools", "steps"), ("http", "worker")),
@@ -46,12 +38,20 @@ FIELD_ROLES: dict[str, tuple[str, ...]] = {
     ),
     **dict.fromkeys(("follows", "failover"), ("postgres", "redis", "cache")),
     "managed": ("postgres", "redis"),
-    **dict.fromkeys(("persistence", "maxmemory", "eviction", "job_size", "empty_size"), ("redis",)),
-    **dict.fromkeys(("min_replicas_to_write", "min_replicas_max_lag"), ("redis",)),
+    **dict.fromkeys(
+        ("persistence", "maxmemory", "eviction", "job_size", "empty_size", "min_replicas_to_write",
+         "min_replicas_max_lag"),
+        ("redis",),
+    ),
     "holds": ("cache",),
 }  # fmt: skip
 
 
+# of a part of a service: a field that is at most another one
+ORDERED = (
+    ("memory", "base", "limit"), ("cpu", "request", "limit"), ("database", "at_start", "pool"),
+    ("scaling", "min", "max"),
+)  # fmt: skip
 FAILOVERS = {"postgres": ("patroni", "managed"), "redis": ("sentinel",), "cache": ("sentinel",)}
 
 
@@ -87,10 +87,10 @@ def stack_issues(
     if not stack.playing("http"):
         yield services.issue("no service with role http", "one that users send requests to")
     for name, service in stack.services.items():
-        at, memory = services.down(name), service.memory
+        at = services.down(name)
         yield from _service_issues(name, service, stack, at)
         if not sized:
-            yield from _above(at.down("memory"), memory.request, memory.limit)
+            yield from in_order(at.down("memory"), service.memory, "request", "limit")
     yield from story_issues(stack, document)
     yield from _port_issues(stack, services)
     yield from _cycle_issues(stack, services)
@@ -112,9 +112,7 @@ def server_issues(stack: Stack, document: Document) -> Iterator[Issue]:
     for i, zone in enumerate(zones):
         if zone in zones[:i]:
             yield at.down("zones", i).issue(f"{zone} a second time", "each zone once")
-    if len(zones) > MOST_ZONES:
-        last = at.down("zones", MOST_ZONES)
-        yield last.issue(f"{len(zones)} zones", f"at most {MOST_ZONES}")
+    yield from no_more(at.down("zones", MOST_ZONES), len(zones), "zones", MOST_ZONES)
     if count is not None and quota is not None and quota < count:
         found = f"{quota}, and {count} servers from the beginning"
         yield at.down("quota").issue(found, "quota >= count")
@@ -145,14 +143,9 @@ def _service_issues(name: str, service: Service, stack: Stack, at: Spot) -> Iter
     yield from _untold_issues(name, service, stack, at)
     yield from _needs(name, service, stack, at)
     yield from _replica_issues(name, service, stack, at)
-    yield from _above(at.down("memory"), service.memory.base, service.memory.limit, "base")
-    yield from _above(at.down("cpu"), service.cpu.request, service.cpu.limit)
-    if service.database and service.database.at_start > service.database.pool:
-        found = f"at_start {service.database.at_start} above pool {service.database.pool}"
-        yield at.down("database", "at_start").issue(found, "at_start <= pool")
-    if service.scaling and service.scaling.min > service.scaling.max:
-        found = f"min {service.scaling.min} above max {service.scaling.max}"
-        yield at.down("scaling", "min").issue(found, "min <= max")
+    for part, low, high in ORDERED:
+        record = getattr(service, part)
+        yield from in_order(at.down(part), record, low, high) if record is not None else ()
     yield from _behavior_issues(service, at.down("scaling", "behavior"))
     bounds = service.disruption
     if bounds and (bounds.min_available is None) == (bounds.max_unavailable is None):
@@ -268,13 +261,6 @@ def _replica_issues(name: str, service: Service, stack: Stack, at: Spot) -> Iter
     for field in sorted(rules.model_fields_set.intersection(unread)):
         found = f"{field}, which a failover by {rules.by} does not have"
         yield own.down(field).issue(found, "nothing here", key=True)
-
-
-def _above(
-    at: Spot, low: float | None, high: float | None, word: str = "request"
-) -> Iterator[Issue]:
-    if low is not None and high is not None and low > high:
-        yield at.down(word).issue(f"{word} {low:g} above limit {high:g}", f"{word} <= limit")
 
 
 def _port_issues(stack: Stack, services: Spot) -> Iterator[Issue]:

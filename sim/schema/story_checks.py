@@ -13,13 +13,16 @@ from sim.schema.fields import Issue, LawSpec
 from sim.schema.stack import Role, Service, Stack
 from sim.schema.steps import STEP_KINDS, Breaker, PlainStep, ServiceStep, placed
 from sim.schema.text.document import Document
-from sim.schema.text.validation import Spot, closest, one_of
+from sim.schema.text.validation import Spot, closest, in_order, no_more, one_of
 from sim.schema.ways import ROUNDING, known_ways
 
 MOST_STEPS = 22  # of one story; both engines have room for so many (dataplane.profile)
 MOST_CALLS, MOST_ENDPOINTS, MOST_ASKED = 16, 15, 64  # of one service; of one stack
 MOST_WAYS = 64  # in which users ask
 MOST_POOLS, MOST_DATABASES, MOST_QUEUES, MOST_CACHES = 4, 64, 64, 16
+MOST_PLAYING: dict[Role, int] = {
+    "redis": MOST_QUEUES, "cache": MOST_CACHES, "postgres": MOST_DATABASES,
+}  # fmt: skip
 MOST_KEPT = 256  # connections of one process to a service that it asks
 OWN_FIELDS = {"role", "latency", "errors"}  # of what is somebody else's
 # what a step of a kind may ask, and in which words that is told
@@ -50,14 +53,10 @@ def story_issues(stack: Stack, document: Document) -> Iterator[Issue]:
     yield from mix_issues(stack.mix, stack, root.down("mix"))
     for name, jobs in stack.schedule.items():
         yield from _queue_issue(jobs.push, stack, root.down("schedule", name, "push"))
-    for number, most, what in (
-        (len(stack.playing("redis")), MOST_QUEUES, "services with role redis"),
-        (len(stack.playing("cache")), MOST_CACHES, "services with role cache"),
-        (len(stack.playing("postgres")), MOST_DATABASES, "services with role postgres"),
-        (len(stack.asked()), MOST_ASKED, "services that are asked"),
-    ):
-        if number > most:
-            yield root.down("services").issue(f"{number} {what}", f"at most {most}")
+    services = root.down("services")
+    for role, most in MOST_PLAYING.items():
+        yield from no_more(services, len(stack.playing(role)), f"services with role {role}", most)
+    yield from no_more(services, len(stack.asked()), "services that are asked", MOST_ASKED)
 
 
 def _queue_issue(named: str | None, stack: Stack, at: Spot) -> Iterator[Issue]:
@@ -102,12 +101,9 @@ def mix_issues(mix: Mapping[str, float], stack: Stack, at: Spot) -> Iterator[Iss
             found = f"{name!r}, an endpoint of {entry} and a service"
             expected = f"{entry}/{name} for the endpoint, or another name for one of the two"
             yield at.down(name).issue(found, expected, key=True)
-    for many, most, what in (
-        (len(stack.doors), MOST_CALLS, "services that users ask"),
-        (len(stack.ways), MOST_WAYS, "ways in, with all endpoints of the entry"),
-    ):
-        if many > most:
-            yield at.issue(f"{many} {what}", f"at most {most}")
+    yield from no_more(at, len(stack.doors), "services that users ask", MOST_CALLS)
+    in_all = "ways in, with all endpoints of the entry"
+    yield from no_more(at, len(stack.ways), in_all, MOST_WAYS)
     if fsum(mix.values()) > 1.0 + ROUNDING:
         found = f"shares of {100.0 * fsum(mix.values()):g} % in sum"
         yield at.issue(found, "at most 100 %: the rest asks no endpoint by name")
@@ -115,9 +111,7 @@ def mix_issues(mix: Mapping[str, float], stack: Stack, at: Spot) -> Iterator[Iss
 
 def _size_issues(service: Service, at: Spot) -> Iterator[Issue]:
     """Of all its stories together."""
-    if len(service.endpoints) > MOST_ENDPOINTS:
-        found = f"{len(service.endpoints)} endpoints"
-        yield at.down("endpoints").issue(found, f"at most {MOST_ENDPOINTS}")
+    yield from no_more(at.down("endpoints"), len(service.endpoints), "endpoints", MOST_ENDPOINTS)
     calls = sum(step.call is not None for step in service.every_step)
     if calls > MOST_CALLS:
         place = "endpoints" if service.endpoints else "steps"
@@ -142,9 +136,8 @@ def _steps_issues(name: str, steps: list[ServiceStep], stack: Stack, at: Spot) -
             found = f"{len(step.together)} of them"
             yield place.down("together").issue(found, "two steps or more, side by side")
         yield from _field_issues(step, place)
-        if step.connections > MOST_KEPT:
-            found = f"{step.connections} connections of each process"
-            yield place.down("connections").issue(found, f"at most {MOST_KEPT}")
+        kept = "connections of each process"
+        yield from no_more(place.down("connections"), step.connections, kept, MOST_KEPT)
         yield from closing_issues(step, place)
         if step.breaker is not None:
             yield from _breaker_issues(step.breaker, place.down("breaker"))
@@ -229,13 +222,9 @@ def _pool_issues(service: Service, at: Spot) -> Iterator[Issue]:
         found, expected = "pools without steps", "`database.pool`, or steps that query"
         yield at.down("pools").issue(found, expected, key=True)
         return
-    if len(queried) > MOST_POOLS:
-        found = f"{len(queried)} databases asked by one service"
-        yield at.down("steps").issue(found, f"at most {MOST_POOLS}")
+    yield from no_more(at.down("steps"), len(queried), "databases asked by one service", MOST_POOLS)
     for name, pool in service.pools.items():
         if name not in queried:
             found = f"a pool for {name!r}, which no step queries"
             yield at.down("pools", name).misnamed(found, name, queried, "nothing")
-        if pool.at_start > pool.size:
-            found = f"at_start {pool.at_start} above size {pool.size}"
-            yield at.down("pools", name, "at_start").issue(found, "at_start <= size")
+        yield from in_order(at.down("pools", name), pool, "at_start", "size")

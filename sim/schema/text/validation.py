@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -66,6 +66,19 @@ class Spot(NamedTuple):
 def option(name: str) -> Spot:
     """What the user gave by an option of the command line, or an argument of a program."""
     return Spot(Document(""), (name,))
+
+
+def in_order(at: Spot, record: Any, low: str, high: str) -> Iterator[Issue]:
+    """Of two fields of a record one is at most the other, where both are said."""
+    least, most = getattr(record, low), getattr(record, high)
+    if least is not None and most is not None and least > most:
+        yield at.down(low).issue(f"{low} {least:g} above {high} {most:g}", f"{low} <= {high}")
+
+
+def no_more(at: Spot, number: int, what: str, most: int) -> Iterator[Issue]:
+    """So many of them, and not more."""
+    if number > most:
+        yield at.issue(f"{number} {what}", f"at most {most}")
 
 
 def read_record(model: type[R], document: Document) -> R:
