@@ -9,8 +9,9 @@ from matplotlib.figure import Figure
 
 from sim.report.plots.canvas import BLUE, GREY, INK, ORANGE, SKY, Slide, titled
 from sim.report.text import words
+from sim.results.services import percent
 from sim.study.quarter.tally import CLAIM, Quarter
-from sim.study.quarter.text import finding, percent, setting
+from sim.study.quarter.text import finding, setting
 
 PARTS = (("hands on", BLUE), ("watching deploys", SKY), ("post-mortems, fixes", ORANGE))
 WIDE = 4  # platforms that leave room for a long title

@@ -9,6 +9,7 @@ from sim.dataplane.arithmetic import added
 from sim.report.study_page import StudyPage
 from sim.report.text import words
 from sim.report.text.columns import folded, markdown_table
+from sim.results.services import percent
 from sim.study.quarter.tally import (
     LEFT_OUT,
     Quarter,
@@ -49,11 +50,6 @@ def finding(quarter: Quarter) -> str:
         return "Nothing was finished"
     of = parts[0].replace("%", "% of one person's time", 1)
     return ", ".join([f"Incidents and planned work take {of}", *parts[1:]])
-
-
-def percent(share: float) -> str:
-    """`13.8 %`"""
-    return f"{100.0 * share:.1f} %"
 
 
 def number(value: float) -> str:
