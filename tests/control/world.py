@@ -226,6 +226,25 @@ class World:
         return [r.t_s for r in self.cluster.timeline if text in r.text]
 
 
+def tracked(
+    *busy: tuple[float, float],
+    rules: Any,
+    cores: float,
+    replicas: int = 2,
+    most: int = 9,
+    reserved: float | None = 2.0,
+) -> World:
+    """An API whose target is half of what it reserves, and what nobody scales; a quarter into each
+    period. The size that is wanted changes, the number of containers does not."""
+    scaling = {"min": 1, "max": most, "cpu": 0.5}
+    api = {"replicas": replicas, "cpu": {"request": reserved}, "scaling": scaling}
+    stack = stack_of({"api": api, "other": {"role": "http"}}, machine={"cores": 99.0})
+    world = World(stack, replace(EMPTY, autoscaling=rules))
+    world.phases(0.25)
+    world.uses(cores, *busy)
+    return world
+
+
 def steps(world: World) -> list[tuple[float, int]]:
     """When an autoscaler changed the number of replicas, and to what."""
     rows = [r for r in world.cluster.timeline if r.event == "autoscaling"]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
 from sim.control.autoscaling.target_tracking import NomadAutoscaler, target_value
-from tests.control.world import EMPTY, World, stack_of, steps
+from tests.control.world import steps, tracked
 
 
 @pytest.mark.parametrize(
@@ -39,25 +40,8 @@ def test_a_factor_at_the_threshold_moves_nothing():
 
 RULES = NomadAutoscaler(cooldown_s=30.0)
 BUSIER = (92.5, 1.6)  # at a reading
-
-
-def world_of(
-    *later: tuple[float, float],
-    rules: NomadAutoscaler = RULES,
-    cores: float = 1.0,
-    reserved: float | None = 2.0,
-    most: int = 9,
-) -> World:
-    """Two tasks, of which half of two cores is the target; it reads and looks at 2.5 s past each
-    ten. The size that is wanted changes, the number of containers does not."""
-    scaling = {"min": 1, "max": most, "cpu": 0.5}
-    api = {"replicas": 2, "cpu": {"request": reserved}, "scaling": scaling}
-    services = {"api": api, "other": {"role": "http"}}
-    stack = stack_of(services, machine={"cores": 99.0})
-    world = World(stack, replace(EMPTY, autoscaling=rules))
-    world.phases(0.25)
-    world.uses(cores, *later)
-    return world
+# it reads and looks at 2.5 s past each ten
+world_of = partial(tracked, rules=RULES, cores=1.0)
 
 
 def test_it_follows_the_last_ten_seconds_and_rests_after_a_step():

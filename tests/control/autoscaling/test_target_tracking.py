@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
 from sim.control.autoscaling.target_tracking import TargetTracking, alarm, proportional
-from tests.control.world import EMPTY, World, stack_of, steps
+from tests.control.world import steps, tracked
 
 
 # ---- rules ----
@@ -54,25 +55,8 @@ def test_proportional(count, metric, target, expected):
 # ---- the policy ----
 RULES = TargetTracking()
 BUSIER = (135.0, 1.6)  # two cores are reserved
-
-
-def world_of(
-    *busy: tuple[float, float],
-    rules: TargetTracking = RULES,
-    cores: float = 0.8,
-    replicas: int = 2,
-    most: int = 9,
-    reserved: float | None = 2.0,
-) -> World:
-    """Readings at 15 s past each minute, which the alarms see two minutes later. The size that is
-    wanted changes, the number of containers does not."""
-    scaling = {"min": 1, "max": most, "cpu": 0.5}
-    api = {"replicas": replicas, "cpu": {"request": reserved}, "scaling": scaling}
-    stack = stack_of({"api": api}, machine={"cores": 99.0})
-    world = World(stack, replace(EMPTY, autoscaling=rules))
-    world.phases(0.25)
-    world.uses(cores, *busy)
-    return world
+# readings at 15 s past each minute, which the alarms see two minutes later
+world_of = partial(tracked, rules=RULES, cores=0.8)
 
 
 def test_it_scales_out_when_the_third_point_above_is_two_minutes_old():
