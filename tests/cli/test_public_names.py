@@ -1,4 +1,4 @@
-"""From Python: every public name says what it is, and takes what a file would have."""
+"""From Python: what is taken is what a file would have."""
 
 from __future__ import annotations
 
@@ -11,26 +11,6 @@ import sim
 
 SHOP = {"name": "small", "services": {"api": {"role": "http", "boot": "2s", "replicas": 2}}}
 SHORT = {"scenario.horizon": "6m"}
-
-
-@pytest.mark.parametrize("name", sim.__all__)
-def test_a_public_name_has_a_text_that_names_its_parameters(name: str) -> None:
-    value = getattr(sim, name)
-    text = inspect.getdoc(value) or ""
-    assert len(text) > 40, f"sim.{name}: write what it is"
-    if inspect.isfunction(value) and name != "service":  # its are the reference's
-        for parameter in set(inspect.signature(value).parameters) - {"platforms", "name_or_path"}:
-            shared = name == "compare"  # "The other parameters are those of `run`."
-            known = text + (inspect.getdoc(sim.run) or "") if shared else text
-            assert f"`{parameter}`" in known, f"sim.{name}: say what `{parameter}` is"
-
-
-@pytest.mark.parametrize("kind", [sim.Result, sim.Session])
-def test_what_one_calls_on_it_has_a_text(kind: type) -> None:
-    for name, value in vars(kind).items():
-        if not name.startswith("_") and (callable(value) or hasattr(value, "func")):
-            text = inspect.getdoc(getattr(value, "func", value)) or ""
-            assert len(text) > 30, f"{kind.__name__}.{name}: write what it gives"
 
 
 def test_a_stack_may_be_plain_data() -> None:
