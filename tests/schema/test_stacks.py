@@ -6,25 +6,10 @@ import pytest
 
 from sim.constants import facts
 from sim.library.stacks import load_stack
-from sim.schema.databases import CacheContents, Failover
-from sim.schema.jobs import JobWork
 from sim.schema.layers import Layer, stack_on
-from sim.schema.operator import Alarm, Habits, Operator
-from sim.schema.scaling import ScaleUp, Scaling
-from sim.schema.scenario import Leak
 from sim.schema.stack import (
-    Backup,
-    CpuSpec,
-    DatabaseClient,
-    Healthcheck,
-    Lookup,
-    Memory,
-    Pooler,
-    Prices,
-    ProbeSpec,
     Service,
     Stack,
-    Stop,
 )
 
 PEAK = 4.0 * 50  # requests/s, the article's Black Friday on a shop of 4/s
@@ -109,41 +94,3 @@ def test_facts_are_found_where_they_stand() -> None:
     module = type(facts)("somewhere")
     module.__dict__.update(A=one, b=3)
     assert facts.facts_of(module) == [one]
-
-
-def test_facts_are_the_defaults_of_a_stack() -> None:
-    """Every documented constant is in force: the record holds it, and nothing else stands there."""
-    found = [fact for fact in facts.facts_of(facts) if not fact.fixed]  # which no setting changes
-    assert len({fact.name for fact in found}) == len(found) > 15
-    records = [
-        Service,
-        ProbeSpec,
-        Healthcheck,
-        Pooler,
-        CpuSpec,
-        Memory,
-        Lookup,
-        Stop,
-        DatabaseClient,
-        JobWork,
-        Scaling,
-        ScaleUp,
-        Alarm,
-        Habits,
-        Leak,
-        Backup,
-        Failover,
-        CacheContents,
-        Operator,
-        Prices,
-    ]
-    in_force = {
-        fact.name: (fact.value, info.default)
-        for record in records
-        for name, info in record.model_fields.items()
-        if (fact := facts.fact_of(record, name)) is not None
-    }
-    assert in_force.keys() == {fact.name for fact in found}
-    assert in_force.pop("docker.stop_grace") == (10.0, None)  # unless a file says otherwise
-    assert all(value == set_to for value, set_to in in_force.values())
-    assert all(fact.says and fact.source and fact.unit for fact in found)
