@@ -130,7 +130,6 @@ class CompiledPlane:
         table = self.box[0]["notice"]
         self.notice_kind, self.notice_id = table["kind"], table["id"]
         self.notes, self.memory = self.box["notes"], self.box[0]["machine"]["memory"]
-        self.stillness.bind(self.box)
         self.call, self.fold, self.look, self.look_at, self.walk = machine_code(
             self.works, self.places
         )
@@ -431,7 +430,11 @@ class CompiledPlane:
 
     # ---- observation ----
     def stands_until(self, least_s: float = 0.0) -> float:
-        return self.now if self.stirred else self.stillness.until(least_s)
+        if self.stirred:
+            return self.now
+        return self.stillness.until(
+            self.now, lambda: self.call(self.box, verbs.STILL, 0, 0, least_s)[1]
+        )
 
     @property
     def stood_s(self) -> float:
