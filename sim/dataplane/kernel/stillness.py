@@ -4,7 +4,6 @@ since when and until when nothing happens but those that pass. `w` is the record
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from sim.dataplane.kernel.compile import inner
 from sim.dataplane.kernel.layout import STANDING
 from sim.dataplane.kernel.rounds import LATE
 from sim.dataplane.kernel.timing import NEVER
+from sim.dataplane.kernel.verbs import STILL
 from sim.dataplane.plane import RoundsSoFar, StandingCheck
 
 
@@ -28,13 +28,13 @@ class Stillness:
         """A verb acts."""
         self.until_s = 0.0
 
-    def until(self, now: float, look: Callable[[], float]) -> float:
-        """As `DataPlane.stands_until`; `look` finds it anew."""
-        if now < self.until_s:
+    def until(self, plane: Any, least_s: float) -> float:
+        """As `DataPlane.stands_until`."""
+        if plane.now < self.until_s:
             return self.until_s
-        until_s = look()
-        if until_s > now:
-            self.since_s, self.until_s = now, until_s
+        until_s: float = plane.call(plane.box, STILL, 0, 0, least_s)[1]
+        if until_s > plane.now:
+            self.since_s, self.until_s = plane.now, until_s
         return until_s
 
 
@@ -100,13 +100,12 @@ def checks_pass(w: Any) -> bool:
     return True
 
 
-def checks_use(w: Any, c: int, within_s: float) -> tuple[float, int]:
+def checks_use(w: Any, c: int, within_s: float) -> float:
     """Of each: those that end within it, the last that began, and one that was open."""
     rows = w["round"][STANDING * c : STANDING * (c + 1)]
     periods = rows["period"][rows["stands"] != 0]
     rules = w["version"][w["container"]["profile"][c]]
-    times = float((within_s / periods + 2.0).sum())
-    return times * float(rules["probe_cpu_s"]), len(periods) * int(rules["memory_per_request"])
+    return float((within_s / periods + 2.0).sum()) * float(rules["probe_cpu_s"])
 
 
 def write_round(w: Any, check: StandingCheck) -> None:
