@@ -149,6 +149,7 @@ class Note(IntEnum):
     OUTLIER = 8  # container: failed the proxy `Routing.outlier_failures` times in a row
     NONE_LISTED = 9  # service: a request is held (`Routing.holds`); once for each empty list
     HANDED_BACK = 10  # standing check: whoever had it stand must see to it (`recall`)
+    SHORT = 11  # server: more memory is in use than somebody watches for (`watch_memory`)
 
 
 # ---- where it stands ----

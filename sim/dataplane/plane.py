@@ -170,6 +170,10 @@ class DataPlane(Protocol):
     def set_extra_memory(self, container: int, extra: int) -> None:
         """Bytes a fault adds to the container (a leak by the clock)."""
 
+    def watch_memory(self, server: int, above: int) -> None:
+        """Tell (Note.SHORT) at the next change after which its containers use more than so many
+        bytes, and then no more; 0: at none."""
+
     # what the balancer believes
     def publish(self, backends: Sequence[int], via: int = -1, service: int = 0) -> None:
         """Who asks this service is routed to these containers; `via` is the proxy's own container,
@@ -220,8 +224,8 @@ class DataPlane(Protocol):
     def stood_s(self) -> float:
         """It has stood since then, when it was last found to stand."""
 
-    def checks_use(self, container: int, within_s: float) -> tuple[float, int]:
-        """CPU seconds that its standing checks use at most in so long, and bytes at one time."""
+    def checks_use(self, container: int, within_s: float) -> float:
+        """CPU seconds that its standing checks use at most in so long."""
 
     def gauge(self) -> PlaneGauge: ...
     def container_gauge(self, container: int) -> ContainerGauge: ...

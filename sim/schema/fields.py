@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from textwrap import shorten
-from typing import Annotated, Any, Literal, NoReturn, TypeGuard
+from typing import Annotated, Any, Literal, NoReturn, Self, TypeGuard
 
 import durationpy
 from pydantic import (
@@ -121,6 +121,14 @@ class Record(BaseModel):
     """A frozen record of parameters: no logic, no unknown fields, no infinities."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    def __copy__(self) -> Self:
+        """Without what has been worked out (`cached_property`): a copy gets other fields."""
+        copied = super().__copy__()
+        known = type(self).model_fields
+        for name in [name for name in vars(copied) if name not in known]:
+            del vars(copied)[name]
+        return copied
 
 
 def refuse(expected: str, nearest: str = "") -> NoReturn:

@@ -7,6 +7,7 @@ goes under `on:` (a patch of the stack), so that both platforms otherwise run th
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
@@ -204,7 +205,7 @@ class Service(Record):
     # role cache
     holds: CacheContents = CacheContents()
 
-    @property
+    @cached_property
     def stories(self) -> dict[str, list[ServiceStep]]:
         """The steps of what is asked, by where they are written."""
         own = {} if self.steps is None else {"steps": self.steps}
@@ -217,7 +218,7 @@ class Service(Record):
         those that are served as the rest."""
         return sorted(self.endpoints, key=lambda name: self.endpoints[name] is None)
 
-    @property
+    @cached_property
     def every_step(self) -> list[PlainStep]:
         """Those of all its stories in order, each look into a cache before those of its misses."""
         return [step for steps in self.stories.values() for _, step in placed(steps)]
@@ -313,8 +314,15 @@ class Stack(Record):
 
     def playing(self, role: Role) -> list[str]:
         """Names of the services of a role, in file order."""
-        first = ROLE_NAMES.get(role, role)
-        return [name for name, service in self.services.items() if service.role == first]
+        return list(self.by_role.get(ROLE_NAMES.get(role, role), ()))
+
+    @cached_property
+    def by_role(self) -> dict[str, list[str]]:
+        """As `playing`, of each role that somebody plays."""
+        roles: dict[str, list[str]] = {}
+        for name, service in self.services.items():
+            roles.setdefault(service.role, []).append(name)
+        return roles
 
     @property
     def place(self) -> str:
@@ -322,22 +330,22 @@ class Stack(Record):
         name."""
         return self.name if " " in self.source else self.source or self.name
 
-    @property
+    @cached_property
     def answering(self) -> dict[str, list[str]]:
         """The endpoints of each service that answers requests, by its name."""
         return {name: self.services[name].asked_by_name for name in self.playing("http")}
 
-    @property
+    @cached_property
     def entry(self) -> str:
         """The service that users call, the first of several; "" if none answers."""
         return entry_of(self.answering, self.mix)
 
-    @property
+    @cached_property
     def ways(self) -> tuple[WayIn, ...]:
         """In which ways users ask; () where all ask the entry alike."""
         return ways_in(self.answering, self.mix)
 
-    @property
+    @cached_property
     def doors(self) -> list[str]:
         """The services that users ask, the entry first."""
         return list(dict.fromkeys([self.entry, *(way.service for way in self.ways)]))

@@ -28,6 +28,7 @@ from sim.schema.scenario import Scenario, Version
 from sim.schema.stack import Role, Stack
 from sim.schema.traffic import Traffic
 
+FIRST = Version(name="v1")
 BOOT_ORDER: tuple[Role, ...] = ("postgres", "redis", "cache", "other", "http", "worker", "proxy")
 
 
@@ -130,7 +131,7 @@ def bootstrap(cluster: Cluster) -> None:
     for name, rented in stack.managed().items():
         cluster.provide(name, rented.size[:2])
     for name in [name for name in boot_order(stack) if name not in cluster.managed]:
-        cluster.begin(name, Version(name="v1"), stack.services[name].replicas)
+        cluster.begin(name, FIRST, stack.services[name].replicas)
         for _ in range(stack.services[name].replicas):
             boot(cluster, name)
     balanced = cluster.choices.load_balancing is not None or built_by_hand(stack, cluster.choices)

@@ -73,6 +73,8 @@ class FakePlane:
     def server_memory(self, server: int) -> int:
         return 0
 
+    def watch_memory(self, server: int, above: int) -> None: ...
+
     def stand(self, check: StandingCheck) -> bool:
         return False
 

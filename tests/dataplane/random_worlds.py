@@ -689,6 +689,7 @@ class Author:
         elif what == 0:
             self.step(t, "set_cpu_limit", c, dice.cores())
         elif what == 1:
+            self.step(t, "watch_memory", self.server_of[c], dice.int(0, 200) * MIB)
             self.step(t, "set_extra_memory", c, dice.int(0, 80) * MIB)
         elif what == 2:
             self.publish(t, service=dice.int(0, self.tiers - 1))

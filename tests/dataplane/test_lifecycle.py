@@ -133,6 +133,22 @@ def test_a_server_out_of_memory_is_told_and_the_largest_dies(plane_class):
     assert [run.plane.container_gauge(c).memory for c in (0, 1)] == [2**48, 2**49]
 
 
+def test_who_watches_a_servers_memory_is_told_once_that_more_is_in_use(plane_class):
+    box = replace(API, memory_base=10 * MIB)
+    extra = [(t, "set_extra_memory", (0, mib * MIB)) for t, mib in ((2.0, 2), (3.0, 3), (4.0, 4))]
+    script = [
+        (1.0, "watch_memory", (0, 12 * MIB)),  # 12 are in use at 2 s, and 13 at 3 s
+        *extra,
+        (5.0, "watch_memory", (0, 12 * MIB)),
+        (6.0, "set_extra_memory", (0, 3 * MIB)),  # the next change; still above
+        (8.0, "watch_memory", (0, 20 * MIB)),
+        (9.0, "watch_memory", (0, 0)),  # nobody, any more
+        (10.0, "set_extra_memory", (0, 30 * MIB)),
+    ]
+    run = drive(plane_class, world(load(), box, script=script))
+    assert run.told(Note.SHORT) == [(3.0, 0), (6.0, 0)]
+
+
 def test_a_fresh_process_knows_nothing_of_extra_memory(plane_class):
     box = replace(API, memory_base=10 * MIB)
     script = [

@@ -142,6 +142,7 @@ class Driver:
         """Kill what is out of memory or done; start it again after its delay."""
         if notice.note in (
             Note.LISTENING, Note.PROBE_OK, Note.PROBE_FAILED, Note.OUTLIER, Note.NONE_LISTED,
+            Note.SHORT,
         ):  # fmt: skip
             return
         ident = notice.id

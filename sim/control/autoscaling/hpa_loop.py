@@ -81,12 +81,11 @@ class Metrics:
     def read(self) -> None:
         now = self.cluster.clock.now
         fresh: dict[int, tuple[Sample, Sample]] = {}
-        its = (c for name in self.scaled for c in self.cluster.of(name))
-        for c in its:
+        for c in [c for name in self.scaled for c in self.cluster.of(name)]:
             if c.alive and c.server.heard:  # a silent server's kubelet gives no numbers
                 gauge = self.cluster.gauge_of(c)
                 sample = Sample(now, gauge.busy_s, gauge.served, c.run)
-                last = self.samples[c.id][1] if c.id in self.samples else sample
+                last = self.samples.get(c.id, (sample, sample))[1]
                 fresh[c.id] = (last if last.run == c.run else sample, sample)
         self.samples = fresh
         for service, (_, last_read) in self.arrived.items():
@@ -117,7 +116,7 @@ class Metrics:
 
     def most(self, c: Container) -> int:
         """Millicores that its checks use at most in the time between two readings."""
-        used_s, _ = self.cluster.checks_use(c, self.resolution_s)
+        used_s = self.cluster.checks_use(c, self.resolution_s)
         return int(used_s / self.resolution_s * 1000 + 0.5)
 
     def stood(self, c: Container) -> bool:
@@ -251,11 +250,13 @@ class Scaler:
             self.behavior = hpa.behavior(asks.behavior, rules.stabilisation_s)
         self.old = {c.id for c in cluster.of(service)}  # have run for days when the run begins
         self.history: deque[hpa.Recommendation] = deque()
+        self.alike = 0  # so many wishes, the latest of the history, say the same
         self.events: list[hpa.Scaled] = []
         self.blind_told = False
         # since this state of the cluster these have been steady, by what was asked for then
         self.steady: tuple[int, Scaling] | None = None
         self.its: list[Container] = []
+        self.request = 0  # millicores of all of them
 
     def limits(self) -> tuple[int, int]:
         """Replicas, at least and at most."""
@@ -299,7 +300,18 @@ class Scaler:
             begin_s = times[-1] - self.longest_s()
             self.forget(begin_s)
             looks = [t_s for t_s in times[:-1] if t_s > begin_s] + [times[-1]]
-            self.history += [hpa.Recommendation(t_s, wish[0]) for t_s in looks]
+            for t_s in looks:
+                self.note(t_s, wish[0])
+
+    def note(self, t_s: float, wish: int) -> None:
+        """A wish of then, the latest."""
+        same = bool(self.history) and self.history[-1].replicas == wish
+        self.alike = self.alike + 1 if same else 1
+        self.history.append(hpa.Recommendation(t_s, wish))
+
+    def wishes(self) -> Iterable[hpa.Recommendation]:
+        """Those of the history that count: where all say the same, the latest is as good."""
+        return self.history if self.alike < len(self.history) else list(self.history)[-1:]
 
     def forget(self, begin_s: float) -> None:
         """Wishes up to then."""
@@ -315,7 +327,7 @@ class Scaler:
             return
         cluster, now = self.cluster, self.cluster.clock.now
         if not self.history:  # recordInitialRecommendation: no scale-down in the first window
-            self.history.append(hpa.Recommendation(now, current))
+            self.note(now, current)
         wanted = self.steadily(current)
         if wanted is None:
             pods = self.pods()
@@ -327,13 +339,13 @@ class Scaler:
         rules, behavior = self.rules, self.behavior
         self.forget(now - self.longest_s())
         if behavior is None:
-            calm = hpa.stabilised(self.history, now, rules.stabilisation_s, wanted)
+            calm = hpa.stabilised(self.wishes(), now, rules.stabilisation_s, wanted)
             new = hpa.limited(current, calm, least, most, rules.up_factor, rules.up_floor)
         else:
-            calm = hpa.stabilised_between(self.history, now, current, wanted, behavior)
+            calm = hpa.stabilised_between(self.wishes(), now, current, wanted, behavior)
             new = hpa.limited_by(current, calm, now, self.events, behavior)
             new = min(max(new, least), most)
-        self.history.append(hpa.Recommendation(now, wanted))
+        self.note(now, wanted)
         if new != current:
             wish = self.wish(current, self.pods())
             assert wish is not None
@@ -349,16 +361,16 @@ class Scaler:
         if all(p.ready and not p.pending and p.age_s >= self.rules.cpu_init_s for p in pods):
             self.steady = self.cluster.edits, self.asks
             self.its = [c for c in self.cluster.of(self.service) if not c.deleting]
+            self.request = sum(p.request for p in pods)
 
     def steadily(self, current: int) -> int | None:
         """As `wish`, while they are steady; None where that cannot be said."""
         if self.steady is None or self.steady[0] != self.cluster.edits or self.cluster.pending:
             return None
         used = [reading[0] for c in self.its if (reading := self.metrics.of(c)) is not None]
-        request = int(requested(self.cluster, self.service).cores * 1000 + 0.5) * len(used)
-        if self.steady[1] is not self.asks or not request or len(used) < len(self.its):
+        if self.steady[1] is not self.asks or not self.request or len(used) < len(self.its):
             return None
-        ratio = hpa.utilisation(sum(used), request) / round(self.asks.cpu * 100)
+        ratio = hpa.utilisation(sum(used), self.request) / round(self.asks.cpu * 100)
         return hpa.by_ratio(current, ratio, len(used), self.tolerance)
 
     def wish(self, current: int, pods: Sequence[hpa.Pod]) -> tuple[int, list[Reason], bool] | None:

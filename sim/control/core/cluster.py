@@ -367,6 +367,8 @@ class Cluster(Disks):
         decided here."""
         if notice.id in self._not_ours and notice.note in (Note.LISTENING, Note.OUTLIER):
             return
+        if notice.note == Note.SHORT:
+            return  # whoever watches for it is awake
         if notice.note in (Note.PROBE_OK, Note.PROBE_FAILED):
             self.answered(notice.id, notice.note == Note.PROBE_OK)
         elif notice.note == Note.HANDED_BACK:

@@ -464,9 +464,13 @@ class Containers(World):
         """Bytes that its containers use."""
         return self.plane.server_memory(server.id)
 
-    def checks_use(self, c: Container, within_s: float) -> tuple[float, int]:
-        """CPU seconds that its checks use at most in so long, bytes at most at one time: of those
-        that nobody need ask for (`stand`)."""
+    def watch_memory(self, server: Server, above: int) -> None:
+        """Whoever sleeps wakes when its containers come to use more than so many bytes."""
+        self.plane.watch_memory(server.id, above)
+
+    def checks_use(self, c: Container, within_s: float) -> float:
+        """CPU seconds that its checks use at most in so long: those that nobody need ask for
+        (`stand`)."""
         return self.plane.checks_use(c.id, within_s)
 
     def gauge_of(self, c: Container) -> ContainerGauge:

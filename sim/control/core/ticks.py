@@ -34,7 +34,8 @@ class Ticks:
     `calm()`: before this time its looks change nothing that anybody acts on, as long as nothing
     happens but checks that pass; 0 if the next one may. `left_out(times)`: these were, the latest
     last. `kept`: so many before something happens are made all the same, since others read them.
-    `deaf`: its looks read nothing of the data plane; while it is calm it sleeps until a loop acts.
+    `deaf`: while it is calm it sleeps until a loop acts, or the data plane tells something: its
+    looks read nothing else there.
     """
 
     def __init__(

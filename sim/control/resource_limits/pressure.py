@@ -122,22 +122,25 @@ class KubeletLimits(Limits):
 
     def run(self, cluster: Cluster) -> Loop:
         def calm() -> float:
-            return math.inf if all(self.roomy(cluster, s) for s in cluster.servers) else 0.0
+            return math.inf if all(self.told_of(cluster, s) for s in cluster.servers) else 0.0
 
-        for tick in cluster.ticks(self.monitor_s, Rank.MEMORY_PRESSURE, calm=calm):
+        for tick in cluster.ticks(self.monitor_s, Rank.MEMORY_PRESSURE, calm=calm, deaf=True):
             yield tick
             for server in cluster.servers:
                 if server.alive:
                     self.look(cluster, server)
 
-    def roomy(self, cluster: Cluster, server: Server) -> bool:
-        """Would it find enough while only checks pass?"""
-        checks = sum(cluster.checks_use(c, 0.0)[1] for c in cluster.on(server))
-        return not server.alive or self.has_room(cluster, server, checks)
+    def told_of(self, cluster: Cluster, server: Server) -> bool:
+        """Is enough available, and will it be told when no longer?"""
+        above = int(server.memory - self.evict_below)
+        if above <= 0 or not self.has_room(cluster, server):
+            return False
+        cluster.watch_memory(server, above)
+        return True
 
-    def has_room(self, cluster: Cluster, server: Server, more: int = 0) -> bool:
-        """Is enough available, were so many bytes more in use?"""
-        return server.memory - cluster.memory_on(server) - more >= self.evict_below
+    def has_room(self, cluster: Cluster, server: Server) -> bool:
+        """Is enough available?"""
+        return server.memory - cluster.memory_on(server) >= self.evict_below
 
     def look(self, cluster: Cluster, server: Server) -> None:
         """Evict one replica if memory is short."""

@@ -19,6 +19,7 @@ from sim.dataplane.kernel.codes import (
     NOTE_DRAINED,
     NOTE_OOM,
     NOTE_SERVER_OOM,
+    NOTE_SHORT,
     NOWHERE,
 )
 from sim.dataplane.kernel.compile import inner
@@ -255,3 +256,6 @@ def grow(w: Any, c: int, by: int) -> None:
     elif w.machine[v].memory > w.machine[v].capacity and w.machine[v].noted == 0:
         w.machine[v].noted = 1
         note(w, NOTE_SERVER_OOM, v)
+    if w.machine[v].memory > w.machine[v].watched > 0:
+        w.machine[v].watched = 0
+        note(w, NOTE_SHORT, v)

@@ -242,7 +242,8 @@ ROUND_ROW: RecordFields = [  # a standing health check: kernel/rounds.py
 ]  # fmt: skip
 MACHINE: RecordFields = [
     ("cores", F), ("capacity", N), ("alive", N), ("powered", F), ("up_since", F), ("memory", N),
-    ("noted", N), ("first", N), ("touched", N), ("running", N), ("binding", N), ("plain", N),
+    ("noted", N), ("watched", N), ("first", N), ("touched", N), ("running", N), ("binding", N),
+    ("plain", N),
 ]  # fmt: skip
 VERSION = [  # ... its stories begin at step `story`; its first calling step's policy, and how many
     *columns(Profile), ("at_once_on_cores", N), ("first_policy", N), ("policies", N), ("pools", N),
@@ -406,7 +407,7 @@ def empty_record(works: int = WORKS, containers: int = CONTAINERS) -> NDArray[np
     ):
         w["queue"][name] = -1
     w["head"][:FIRST_LIST] = w["tail"][:FIRST_LIST] = w["balancer"]["via"][:] = -1
-    w["due"][:] = w["block_due"][:] = np.inf
+    w["block_due"][:] = np.inf
     w["store"]["full_since"], w["store"]["db"] = np.inf, -1
     w["cache"]["server"] = w["cache"]["first"] = w["cache"]["last"] = -1
     w["works"], w["ring_mask"] = works, RING - 1
@@ -414,12 +415,14 @@ def empty_record(works: int = WORKS, containers: int = CONTAINERS) -> NDArray[np
     return box
 
 
-def begin_container(w: Any, c: int) -> None:
+def begin_container(w: Any, c: int, profile: int, server: int, rules: Any) -> None:
     """What of its rows begins as something else than 0; not before it is there, since four thousand
-    may be, and few are."""
+    may be, and few are. `rules`: the version's."""
     row, lists = w["container"][c], slice(FIRST_LIST + LISTS * c, FIRST_LIST + LISTS * (c + 1))
+    row["profile"], row["server"], row["rate"] = profile, server, 1.0
+    row["cap"], row["weight"] = rules["cpu_limit"], rules["cpu_weight"]
     row["neighbour"] = row["root"] = -1
-    row["open_at"] = np.inf
+    row["open_at"] = w["due"][c] = np.inf
     w["head"][lists] = w["tail"][lists] = -1
 
 

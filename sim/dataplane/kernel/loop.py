@@ -49,6 +49,7 @@ from sim.dataplane.kernel.postgres import ghost_closed, timed_out
 from sim.dataplane.kernel.probes import dial_probe_again, probe
 from sim.dataplane.kernel.rounds import asks_now, hand_back
 from sim.dataplane.kernel.stations import complete
+from sim.dataplane.kernel.stillness import stands_until
 from sim.dataplane.kernel.stories import follow_through
 from sim.dataplane.kernel.timing import (
     BROKEN,
@@ -65,7 +66,7 @@ from sim.dataplane.kernel.timing import (
     lacks_places,
     short_of,
 )
-from sim.dataplane.kernel.verbs import ADVANCE, act, open_next
+from sim.dataplane.kernel.verbs import ADVANCE, STILL, act, open_next
 
 FETCH = 1 << 12  # entries of the out ring that are fetched at once: they stay in the cache
 KIND_OF_RING = (DIAL, CHECKOUT, PATIENCE)  # as timing's DIAL_RING, CHECKOUT_RING, PATIENCE_RING
@@ -244,9 +245,12 @@ def advance(w: Any, until: float, budget: int) -> int:
 @entry
 def call(box: Any, verb: int, at: int, b: int, x: float) -> tuple[int, float, int]:
     """All that Python asks of the kernel, behind one door: a second one would be compiled with
-    all of the kernel inside once more. ADVANCE: to time x, at most b events; else a verb.
+    all of the kernel inside once more. ADVANCE: to time x, at most b events; STILL: until when it
+    stands, if that is later than x; else a verb.
     Returns why it stopped, where it stands, and how many notices wait."""
     w = box[0]
+    if verb == STILL:
+        return REACHED, stands_until(w, x), w.notes
     why = REACHED
     if verb == ADVANCE:
         why = advance(w, x, b)

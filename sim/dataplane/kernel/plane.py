@@ -130,7 +130,6 @@ class CompiledPlane:
         table = self.box[0]["notice"]
         self.notice_kind, self.notice_id = table["kind"], table["id"]
         self.notes, self.memory = self.box["notes"], self.box[0]["machine"]["memory"]
-        self.stillness.bind(self.box)
         self.call, self.fold, self.look, self.look_at, self.walk = machine_code(
             self.works, self.places
         )
@@ -309,16 +308,15 @@ class CompiledPlane:
             self._grow(self.works, 2 * self.places)
             w = self.box[0]
         w["containers"] = self.made = c + 1
-        begin_container(w, c)
-        row, rules = w["container"][c], w["version"][profile]
-        row["profile"], row["server"], row["rate"] = profile, server, 1.0
-        row["cap"], row["weight"] = rules["cpu_limit"], rules["cpu_weight"]
-        kind, number = rules["kind"], int(rules["number"])
-        store, queue = w["store"][number], w["queue"][number]
-        if kind == Kind.DATABASE and store["db"] < 0:
-            store["db"] = c
-        elif kind == Kind.QUEUE and queue["redis"] < 0:
-            queue["redis"] = c
+        rules = w["version"][profile]
+        kind, number = int(rules["kind"]), int(rules["number"])
+        begin_container(w, c, profile, server, rules)
+        if kind == Kind.DATABASE:
+            if w["store"]["db"][number] < 0:
+                w["store"]["db"][number] = c
+        elif kind == Kind.QUEUE:
+            if w["queue"]["redis"][number] < 0:
+                w["queue"]["redis"][number] = c
         elif kind == Kind.WORKER:
             w["worker"][int(w["workers"])] = c
             w["workers"] += 1
@@ -352,6 +350,9 @@ class CompiledPlane:
 
     def set_extra_memory(self, container: int, extra: int) -> None:
         self._act(verbs.MEMORY, container, int(extra))
+
+    def watch_memory(self, server: int, above: int) -> None:
+        self.box[0]["machine"]["watched"][server] = above
 
     # ---- what the balancer believes ----
     def publish(self, backends: Sequence[int], via: int = -1, service: int = 0) -> None:
@@ -431,13 +432,13 @@ class CompiledPlane:
 
     # ---- observation ----
     def stands_until(self, least_s: float = 0.0) -> float:
-        return self.now if self.stirred else self.stillness.until(least_s)
+        return self.now if self.stirred else self.stillness.until(self, least_s)
 
     @property
     def stood_s(self) -> float:
         return self.stillness.since_s
 
-    def checks_use(self, container: int, within_s: float) -> tuple[float, int]:
+    def checks_use(self, container: int, within_s: float) -> float:
         return stillness.checks_use(self.box[0], container, within_s)
 
     def gauge(self) -> PlaneGauge:

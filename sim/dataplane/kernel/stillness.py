@@ -4,15 +4,18 @@ since when and until when nothing happens but those that pass. `w` is the record
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 
-from sim.dataplane.codes import ID_BITS, Life
-from sim.dataplane.kernel.codes import HTTP, ROUND
+from sim.dataplane.arithmetic import INFINITY
+from sim.dataplane.codes import ID_BITS
+from sim.dataplane.kernel.codes import HTTP, LISTENING, ROUND
+from sim.dataplane.kernel.compile import inner
 from sim.dataplane.kernel.layout import STANDING
 from sim.dataplane.kernel.rounds import LATE
+from sim.dataplane.kernel.timing import NEVER
+from sim.dataplane.kernel.verbs import STILL
 from sim.dataplane.plane import RoundsSoFar, StandingCheck
 
 
@@ -21,89 +24,88 @@ class Stillness:
 
     since_s = until_s = 0.0
 
-    def bind(self, box: Any) -> None:
-        """To the record; what is read at each look is held (a field of a record is found in a third
-        of a microsecond)."""
-        self.w = box[0]
-        self.now, self.arrival, self.arrivals = box["now"], box["arrival"], box["arrivals"]
-        self.arrival_at = self.w["arrival_at"]
-
     def over(self) -> None:
         """A verb acts."""
         self.until_s = 0.0
 
-    def until(self, least_s: float) -> float:
+    def until(self, plane: Any, least_s: float) -> float:
         """As `DataPlane.stands_until`."""
-        now, arrival = float(self.now.item()), self.arrival.item()
-        if now < self.until_s:
+        if plane.now < self.until_s:
             return self.until_s
-        if arrival >= self.arrivals.item() or self.arrival_at.item(arrival) <= least_s:
-            return now
-        until_s = stands_until(self.w, now)
-        if until_s > now:
-            self.since_s, self.until_s = now, until_s
+        until_s: float = plane.call(plane.box, STILL, 0, 0, least_s)[1]
+        if until_s > plane.now:
+            self.since_s, self.until_s = plane.now, until_s
         return until_s
 
 
-def stands_until(w: Any, now: float) -> float:
-    """Before this time nothing happens but checks that pass; now where something runs."""
-    containers, arrival = int(w["containers"]), int(w["arrival"])
-    running = w["due"][:containers].min(initial=math.inf) < math.inf
-    full = w["store"]["full_since"].min() < math.inf
-    if running or full or w["agenda_tail"] > 0:
+@inner
+def stands_until(w: Any, least_s: float) -> float:
+    """Before this time nothing happens but checks that pass; now where something runs, or where it
+    is no later than the next arrival lets it be."""
+    now = w.now
+    if w.arrival >= w.arrivals or w.arrival_at[w.arrival] <= least_s or w.agenda_tail > 0:
         return now
-    timers = w["heap"][: int(w["heap_n"])]
-    times = timers["t"]
-    if checks_pass(w):
-        times = times[timers["key"] < ROUND << ID_BITS]
-    due = [w["arrival_at"][arrival], times.min(initial=math.inf)]
-    for ring in range(w["rings"]):  # `advance` has gone past those that act no more
-        head = int(w["ring_head"][ring])
-        if head < w["ring_tail"][ring]:
-            due.append(w["ring"]["t"][ring, head & int(w["ring_mask"])])
-    places = w["line_first"][w["line_first"] >= 0]
-    return float(min([*due, *w["line"]["until"][places]]))
+    for c in range(w.containers):
+        if w.due[c] < INFINITY:
+            return now
+    for d in range(w.databases):
+        if w.store[d].full_since < INFINITY:
+            return now
+    until = w.arrival_at[w.arrival]
+    first_check = ROUND << ID_BITS if checks_pass(w) else NEVER
+    for i in range(w.heap_n):
+        if w.heap[i].key < first_check:
+            until = min(until, w.heap[i].t)
+    for ring in range(w.rings):  # `advance` has gone past those that act no more
+        if w.ring_head[ring] < w.ring_tail[ring]:
+            until = min(until, w.ring[ring, w.ring_head[ring] & w.ring_mask].t)
+        if w.line_first[ring] >= 0:
+            until = min(until, w.line[w.line_first[ring]].until)
+    return until
 
 
+@inner
 def checks_pass(w: Any) -> bool:
     """While nothing else happens, does each standing check find a process that answers it in time,
     and does nobody notice? Each of a server's may fall together with all others of it."""
-    of = np.flatnonzero(w["round"]["stands"][: STANDING * int(w["containers"])])
-    checks, all_containers, at = w["round"], w["container"], of // STANDING
-    if checks["deep"][of].any() or (all_containers["life"][at] != Life.LISTENING).any():
-        return False
-    servers, rules = all_containers["server"][at], all_containers["profile"][at]
-    machines, versions = w["machine"], w["version"]
-    idle = w["machine"]["alive"][servers] != 0
-    for column in ("hung", "frozen"):
-        idle &= all_containers[column][at] == 0
-    # its way through the queue, where it takes one
-    queues = (versions["kind"][rules] == HTTP) & (versions["probe_beside"][rules] == 0)
-    for column in ("held", "queued", "dialled"):
-        idle &= ~queues | (all_containers[column][at] == 0)
-    idle &= ~queues | (versions["slots"][rules] + versions["backlog"][rules] >= STANDING)
-    bytes_more = np.where(queues, versions["memory_per_request"][rules], 0)
-    limit = versions["memory_limit"][rules]
-    idle &= (limit == 0) | (all_containers["memory"][at] + STANDING * bytes_more <= limit)
-    more = np.bincount(servers, bytes_more, len(machines))
-    idle &= (machines["memory"] + more <= machines["capacity"])[servers]
-    # some process of a server is at work, at the least of their caps, until all have answered
-    work = np.bincount(servers, versions["probe_cpu_s"][rules], len(machines))
-    speed = np.minimum(1.0, machines["cores"])
-    np.minimum.at(speed, servers, all_containers["cap"][at])
-    answered_s = work[servers] / speed[servers]
-    idle &= answered_s < LATE * checks["timeout"][of]
-    idle &= answered_s < checks["period"][of]
-    return bool(idle.all())
+    for v in range(w.servers):  # what they ask of it together, and how fast it works
+        w.share_n[v], w.share_cap[v], w.share_rate[v] = 0, 0.0, min(1.0, w.machine[v].cores)
+    for k in range(STANDING * w.containers):
+        if w.round[k].stands == 0:
+            continue
+        c = w.container[k // STANDING]
+        rules, v = w.version[c.profile], c.server
+        if w.round[k].deep != 0 or c.life != LISTENING or c.hung != 0 or c.frozen != 0:
+            return False
+        if w.machine[v].alive == 0:
+            return False
+        if rules.kind == HTTP and rules.probe_beside == 0:  # its way through the queue
+            if c.held + c.queued + c.dialled > 0 or rules.slots + rules.backlog < STANDING:
+                return False
+            each = rules.memory_per_request
+            if rules.memory_limit > 0 and c.memory + STANDING * each > rules.memory_limit:
+                return False
+            w.share_n[v] += each
+        w.share_cap[v] += rules.probe_cpu_s
+        w.share_rate[v] = min(w.share_rate[v], c.cap)
+    for k in range(STANDING * w.containers):
+        if w.round[k].stands != 0:
+            v = w.container[k // STANDING].server
+            if w.machine[v].memory + w.share_n[v] > w.machine[v].capacity:
+                return False
+            # some process of a server is at work, at the least of their caps, until all answered
+            answered_s = w.share_cap[v] / w.share_rate[v]
+            if answered_s >= min(LATE * w.round[k].timeout, w.round[k].period):
+                return False
+    return True
 
 
-def checks_use(w: Any, c: int, within_s: float) -> tuple[float, int]:
+def checks_use(w: Any, c: int, within_s: float) -> float:
     """Of each: those that end within it, the last that began, and one that was open."""
     rows = w["round"][STANDING * c : STANDING * (c + 1)]
     periods = rows["period"][rows["stands"] != 0]
     rules = w["version"][w["container"]["profile"][c]]
-    times = float((within_s / periods + 2.0).sum())
-    return times * float(rules["probe_cpu_s"]), len(periods) * int(rules["memory_per_request"])
+    return float((within_s / periods + 2.0).sum()) * float(rules["probe_cpu_s"])
 
 
 def write_round(w: Any, check: StandingCheck) -> None:

@@ -58,6 +58,7 @@ class Hardware:
         self.powered = 0.0  # seconds with power before that
         self.memory = 0
         self.noted = False  # SERVER_OOM was told
+        self.watched = 0  # bytes: above them SHORT is told; 0: nobody watches
         self.segment = 0  # of the network
 
     def uptime(self, now: float) -> float:
@@ -244,6 +245,9 @@ class Instance:
         elif self.server.memory > self.server.capacity and not self.server.noted:
             self.server.noted = True
             self.plane.note(Note.SERVER_OOM, self.server.id)
+        if self.server.memory > self.server.watched > 0:
+            self.server.watched = 0
+            self.plane.note(Note.SHORT, self.server.id)
 
     # ---- work ----
     def demand(self, law: Law, stream: int, ident: int) -> float:

@@ -84,8 +84,7 @@ class ReferencePlane:
         self.pushes = self.copies_made = self.backlog_peak = 0
         self.tallies = [CallTally() for _ in range(MOST_SERVICES)]
         self.edges: list[list[Edge]] = []  # of each version: of each of its calling steps
-        self.calls = 0  # of services to each other
-        self.branches = 0  # steps that began side by side with others
+        self.calls = self.branches = 0  # of services; steps that began side by side with others
         self.links = Links(self.seed, self.lattice)
         self.gates = Gates(self.seed, self.links)
         self.clients = Clients(self, workload)
@@ -111,8 +110,7 @@ class ReferencePlane:
                 if stop < until:
                     self.sampler.shown(self, stop)
                     self.sampler.taken += 1
-        notices, self.notices = self.notices, []
-        self.stirred = False
+        notices, self.notices, self.stirred = self.notices, [], False
         return self.now, notices
 
     def follow_through(self) -> None:
@@ -123,10 +121,9 @@ class ReferencePlane:
 
     # ---- machines ----
     def add_server(self, cores: float, memory: int) -> int:
-        ident = len(self.servers)
         cpu = Cores(self.env, cores, self.settling)
-        self.servers.append(Hardware(ident, cpu, memory, self.now))
-        return ident
+        self.servers.append(Hardware(len(self.servers), cpu, memory, self.now))
+        return len(self.servers) - 1
 
     def server_down(self, server: int) -> None:
         machine = self.servers[server]
@@ -418,6 +415,9 @@ class ReferencePlane:
             c.grow(by)
             self.follow_through()
 
+    def watch_memory(self, server: int, above: int) -> None:
+        self.servers[server].watched = above
+
     # ---- what the balancer believes ----
     def publish(self, backends: Sequence[int], via: int = -1, service: int = 0) -> None:
         through = self.containers[via] if via >= 0 else None
@@ -459,8 +459,8 @@ class ReferencePlane:
     def stood_s(self) -> float:
         return self.now
 
-    def checks_use(self, container: int, within_s: float) -> tuple[float, int]:
-        return 0.0, 0
+    def checks_use(self, container: int, within_s: float) -> float:
+        return 0.0
 
     def gauge(self) -> PlaneGauge:
         return readings.gauge(self)
