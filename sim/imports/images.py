@@ -204,7 +204,7 @@ _NEUTRAL = (
 _NEUTRAL_WORDS = frozenset(_NEUTRAL.split())
 
 
-UNSURE = ("controller", "operator", "daemon")  # at a name's end: tools, unless users are led there
+UNSURE = ("controller", "operator", "daemon", "reconciler")  # at a name's end: tools, unless users are led there
 
 
 class Word(NamedTuple):

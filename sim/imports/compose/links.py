@@ -138,17 +138,24 @@ def _own(key: str, name: str, callee: str, variables: Mapping[str, Mapping[str, 
     one that uses the store?"""
     value = variables[name][key]
     holders = [other for other, own in variables.items() if own.get(key) == value]
-    owners = [other for other in holders if stem(other) and stem(other) == stem(callee)]
+    own = [other for other in holders if stem(other) and other != callee]
+    owners = [other for other in own if stem(other) == stem(callee) or _of(key, stem(other))]
     return len(holders) < _SHARED or not owners or name in owners
+
+
+def _of(key: str, stem_: str) -> bool:
+    """Is a variable named after a service, `PAYMENT_DB_HOST`?"""
+    return key.lower().startswith(re.sub(r"\W", "_", stem_) + "_")
 
 
 _SHARED = 3  # services with one variable: chosen
 
 
 def stem(name: str) -> str:
-    """`user` of `user-service` and of `userdb`."""
+    """`user` of `user-service`, of `userdb` and of `user-db-deployment`."""
+    own = re.sub(r"[-_.](deploy(ment)?|depl|stateful-?set|sts|pod)$", "", name.lower())
     ends = r"[-_.]?(service|svc|api|server|app|db|database|mongo(db)?|mysql|postgres(ql)?)$"
-    return re.sub(ends, "", name.lower())
+    return re.sub(ends, "", own)
 
 
 _STORES = ("postgres", "mysql", "mariadb", "mongodb", "sqlserver", "redis", "rabbitmq")

@@ -205,7 +205,7 @@ def _denied(word: Word, where: str, name: str, body: Mapping[str, Any], scene: S
         return over_http
     queued = any(scene.asks(name, (n,)) for n, b in scene.bodies.items() if plays(b, _QUEUES))
     asked = over_http or (word.word not in _WORKS and checked_over_http(body))
-    if word.part == "worker" and asked and not queued:
+    if word.part == "worker" and not queued and (asked or _has_its_own(name, scene)):
         return True
     if not serves(body):
         return False
@@ -216,6 +216,12 @@ def _denied(word: Word, where: str, name: str, body: Mapping[str, Any], scene: S
     parts = ("redis", "broker") if word.word in _WORKS else ("redis",)
     there = any(plays(other, parts) for other in scene.bodies.values())
     return not there or bool(twins(name, scene) and not (queued and word.word in _WORKS))
+
+
+def _has_its_own(name: str, scene: Scene) -> bool:
+    """A database that is called after it: who works jobs shares that of who leaves them."""
+    stores = [n for n, body in scene.bodies.items() if n != name and plays(body, ENGINES)]
+    return bool(stem(name)) and stem(name) in map(stem, stores)
 
 
 def _is_its_base(named: Word | None, base: Word) -> bool:
