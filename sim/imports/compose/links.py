@@ -124,7 +124,9 @@ def mentions(
                     told = part in (None, "http") and variables[callee].get(key) == value
                     sure = in_front(name) if told else _own(key, name, callee, variables)
                     links.append(Mention(name, callee, key, "high" if sure else "low", part, at))
-                elif part in _STORES and ("." in host or host in known) and not callee:
+                elif part in _STORES and not callee and ("." in host or host in known or (
+                    _HOSTED.search(key) and not _NO_HOST.fullmatch(host)
+                )):  # fmt: skip
                     outside.append(Outside(name, host, key, part))
         for host, part in hosts_of(command_text(body)):
             callee = hosts.get(host.lower(), "")
@@ -158,6 +160,8 @@ def stem(name: str) -> str:
     return re.sub(ends, "", own)
 
 
+_HOSTED = re.compile(r"(?<!V)(HOST(NAME)?|ADDR(ESS)?|SERVER)S?$", re.IGNORECASE)
+_NO_HOST = re.compile(r"localhost|true|false|none|null|\d+", re.IGNORECASE)
 _STORES = ("postgres", "mysql", "mariadb", "mongodb", "sqlserver", "redis", "rabbitmq")
 
 
