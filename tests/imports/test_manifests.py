@@ -18,6 +18,7 @@ from sim.imports.stack_text import stack_text
 from sim.library.scenarios import load_scenario
 from sim.library.stacks import import_stack, load_stack
 from sim.schema.fields import InputError
+from sim.schema.story_checks import MOST_CACHES
 from sim.simulation.case import Case
 from sim.simulation.simulation import run_case
 
@@ -754,3 +755,13 @@ def test_containers_of_a_task_find_each_other_by_their_ports(tmp_path: Path) -> 
     found = {link[:2] for link in imported.links if link.confidence != "low"}
     assert found == {("site", "db"), ("site", "stock"), ("stock", "nginx-web")}
     assert imported.stack.services["nginx-web"].role == "proxy"
+
+
+def test_more_caches_than_there_is_room_for_are_told(tmp_path: Path) -> None:
+    names = [f"part{i}" for i in range(MOST_CACHES + 2)]
+    parts = [_deployment("web"), _service("web", 80, "NodePort"),
+             *(_deployment(f"{name}-memcached", "memcached:1") for name in names)]  # fmt: skip
+    stack = load_stack(_put(tmp_path, "---\n".join(parts)))
+    assert len(stack.playing("cache")) == MOST_CACHES
+    line = f"part{MOST_CACHES}-memcached: role other (one more cache beside {MOST_CACHES})"
+    assert line in stack.assumed

@@ -50,7 +50,7 @@ from sim.imports.images import (
     word_of_image,
 )
 from sim.schema.stack import Role
-from sim.schema.story_checks import MOST_DATABASES, MOST_QUEUES
+from sim.schema.story_checks import MOST_CACHES, MOST_DATABASES, MOST_QUEUES
 
 _REGISTERS = ("EUREKA_", "SPRING_CLOUD_CONSUL_", "SPRING_CLOUD_NACOS_", "CONSUL_HTTP_", "NACOS_")
 _SUITE = 2  # of more web services one is in front
@@ -367,6 +367,8 @@ def _settled(
     kept = [n for n in queues if n == queues[0] or n in corrected or n in worked][:MOST_QUEUES]
     more = {n: f"one more database beside {MOST_DATABASES}" for n in databases[MOST_DATABASES:]}
     more |= {n: f"one more queue beside {queues[0]}" for n in queues if n not in kept}
+    caches = [name for name, guess in settled.items() if guess.role == "cache"]
+    more |= {n: f"one more cache beside {MOST_CACHES}" for n in caches[MOST_CACHES:]}
     for name, why in more.items():
         settled[name] = Guess("other", why, settled[name].part, settled[name].confidence)
     brokers = [name for name, guess in settled.items() if guess.part == "broker"]
