@@ -204,7 +204,12 @@ _NEUTRAL = (
 _NEUTRAL_WORDS = frozenset(_NEUTRAL.split())
 
 
-UNSURE = ("controller", "operator", "daemon")  # at a name's end: tools, unless users are led there
+UNSURE = (
+    "controller",
+    "operator",
+    "daemon",
+    "reconciler",
+)  # at a name's end: tools, unless users are led there
 
 
 class Word(NamedTuple):
@@ -223,8 +228,10 @@ def word_of(name: str) -> Word | None:
     for table, product in ((_PRODUCTS, True), (_PARTS, False)):
         if whole in table:
             return Word(table[whole], name, product)
-    if tokens[-1:] and tokens[-1] in _VIEW_WORDS and set(tokens[:-1]) & _PRODUCTS.keys():
-        return Word("page", name, True)
+    products = {_PRODUCTS[token] for token in tokens[:-1] if token in _PRODUCTS}
+    if tokens[-1:] and tokens[-1] in _VIEW_WORDS and products:
+        web = tokens[-1] == "web" and products == {"proxy"}  # `nginx-web` is that nginx
+        return Word("proxy" if web else "page", name, True)
     for i in reversed(range(len(tokens))):
         pair = "".join(tokens[i - 1 : i + 1]) if i else ""
         for token in (pair, tokens[i], re.sub(r"\d+$", "", tokens[i])):
@@ -235,6 +242,8 @@ def word_of(name: str) -> Word | None:
                 if part == "once" and not _NEUTRAL_WORDS.issuperset(tokens[i + 1 :]):
                     continue  # a task is what its last noun says: `build-tools-chat` is a chat
                 others = {_PARTS.get(other) for other in tokens}
+                if token == "data" and "worker" in others:
+                    continue  # `worker-data` works on them
                 if part == "worker" and "scheduler" in others:
                     part = "scheduler"  # `beat-worker`
                 if token in ("job", "jobs") and "once" in others:

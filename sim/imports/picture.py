@@ -54,6 +54,8 @@ def _words(service: Service, is_door: bool) -> list[str]:
         machine.append(f"{service.cpu.limit:g} cores")
     if service.memory.limit is not None:
         machine.append(f"{size(service.memory.limit)}")
+    if service.managed is not None:
+        machine = ["a provider's"]
     if service.replicas > 1:
         role = f"{service.replicas} x {role}"
     return [role, *([", ".join(limits)] if limits else []), *([", ".join(machine)] * bool(machine))]

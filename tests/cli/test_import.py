@@ -98,3 +98,4 @@ def test_it_draws_what_it_understood(sim, tmp_path):
     assert "picture: shop.svg" in said.err
     assert (tmp_path / "shop.svg").read_text().startswith("<svg ")
     assert sim("import", "--check", SHOP, "--picture", "no/shop.svg").status == 2
+    assert "expected a file that ends in .svg" in sim("import", SHOP, "--picture", "a.png").err

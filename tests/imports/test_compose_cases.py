@@ -325,7 +325,7 @@ def test_what_has_nothing_to_do_is_asked_for(tmp_path: Path) -> None:
     stack = load_stack(str(tmp_path / "idle.yml"))
     assert _said(stack.questions, "who uses db, old? (--link 'web->db' --link 'web->old'")
     assert _said(stack.questions, "where do the jobs of worker come from? No queue is in the file")
-    assert _said(stack.ignored, "web: redis at store (STORE), which is not in the file")
+    assert _said(stack.questions, "is store a provider's? redis at store (STORE of web) is not in")
 
 
 def test_a_worker_that_starts_after_its_web_service_calls_it_no_more(tmp_path: Path) -> None:

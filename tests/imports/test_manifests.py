@@ -14,9 +14,11 @@ import pytest
 from sim.imports.evidence import NO_CORRECTIONS as NO
 from sim.imports.evidence import Corrections, Imported, leaves
 from sim.imports.manifests.tasks import import_tasks
+from sim.imports.stack_text import stack_text
 from sim.library.scenarios import load_scenario
 from sim.library.stacks import import_stack, load_stack
 from sim.schema.fields import InputError
+from sim.schema.story_checks import MOST_CACHES
 from sim.simulation.case import Case
 from sim.simulation.simulation import run_case
 
@@ -537,6 +539,31 @@ TRAITS: list[tuple[list[str], dict[str, str]]] = [
       "  rules: [{matches: [{path: {value: /api}}], backendRefs: [{name: shop-api}]},"
       " {matches: [{path: {value: /}}], backendRefs: [{name: gate}]}]\n"],
      {"gate": "http", "shop-api": "http"}),
+    # a business called worker, with a database called after it as the others'; stores whose
+    # objects are called after their kind
+    ([part for name in ("client", "worker") for part in (
+        _deployment(name, f"acme/{name}"), _service(name), _service(f"{name}-db", 5432),
+        _deployment(f"{name}-db", "postgres:16"))]
+     + [_deployment("rabbitmq", "rabbitmq:4"), INGRESS.format("client")],
+     {"client": "http", "worker": "http", "client-db": "postgres", "worker-db": "postgres",
+      "rabbitmq": "redis"}),
+    # a word that is a tool's, in an image made by those of the services; what works on data
+    ([_deployment("web", "acme/shop/web"), _service("web", 80, "NodePort"),
+      _deployment("stock", "acme/shop/stock"), _service("stock"),
+      _deployment("collector", "acme/shop/collector", "env: [{name: URL, value: 'redis://redis'}]"),
+      _deployment("worker-data", "acme/worker-data"), _deployment("redis", "redis:7"),
+      _deployment("price-reconciler", "acme/shop/reconciler"), _service("price-reconciler")],
+     {"web": "http", "stock": "http", "collector": "worker", "worker-data": "worker",
+      "redis": "redis", "price-reconciler": "other"}),
+    # somebody answers: of two that ask the queue and have a port, both
+    ([_deployment("plan", rest="env: [{name: AMQP_URL, value: 'amqp://rabbitmq:5672'}]"),
+      _service("plan"), _deployment("plan-worker", "acme/plan-worker"),
+      _deployment("rabbitmq", "rabbitmq:4")],
+     {"plan": "http", "plan-worker": "worker", "rabbitmq": "redis"}),
+    # an image of pages that starts the nginx in it
+    ([_deployment("shop-web", "acme/shop-web", "args: [nginx, -g, 'daemon off;']"),
+      _service("shop-web", 80, "NodePort"), _deployment("stock"), _service("stock")],
+     {"shop-web": "http", "stock": "http"}),
 ]  # fmt: skip
 
 
@@ -660,3 +687,81 @@ def test_a_patch_of_a_kustomization_is_no_object(tmp_path: Path) -> None:
     assert list(stack.services) == ["web"]
     assert "patch of a Deployment: web (a kind that is not simulated)" in stack.ignored
     assert any(line.startswith("Kustomization: ") for line in stack.ignored)
+
+
+OUTSIDE = """\
+apiVersion: v1
+kind: Secret
+metadata: {name: outside}
+stringData: {DB_URL: "postgres://u:x@orders.abc.eu-west-1.rds.amazonaws.com/x", REDIS_HOST: cache1}
+"""
+
+
+def test_a_store_that_is_asked_and_not_there_is_a_provider_s(tmp_path: Path) -> None:
+    """The worker has its queue, the web service its database, and an outage can be run on both;
+    unless one of the files is asked by nobody: then it is that one."""
+    rest = "envFrom: [{secretRef: {name: outside}}]"
+    parts = [OUTSIDE, _deployment("web", rest=rest), _service("web", 80, "NodePort"),
+             _deployment("job-worker", "acme/jobs", rest)]  # fmt: skip
+    imported = import_stack(_put(tmp_path, "---\n".join(parts)))
+    stack = imported.stack
+    roles = {name: service.role for name, service in stack.services.items()}
+    assert roles == {"web": "http", "job-worker": "worker", "orders": "postgres",
+                     "cache1": "redis"}  # fmt: skip
+    assert list(stack.managed()) == ["orders", "cache1"]
+    asked = "is orders a provider's, and which limits has it? postgres at orders.abc.eu-west-1."
+    assert any(line.startswith(asked) for line in stack.questions)
+    assert ("web", "orders") in {link[:2] for link in imported.links}
+    again = load_stack(_put(tmp_path, stack_text(imported, "sim import app.yaml"), "stack.yaml"))
+    assert again.services == stack.services
+    parts.append(_deployment("redis", "redis:7"))
+    assert list(load_stack(_put(tmp_path, "---\n".join(parts))).managed()) == ["orders"]
+
+
+def test_a_variable_of_all_that_is_named_after_one_is_that_one_s(tmp_path: Path) -> None:
+    shared = SHARED.replace("ledger-db:5432/books", "books-store/x").replace(
+        "LEDGER_URL", "TILL_DB_URL"
+    )
+    parts = [shared, *(_deployment(f"{n}-deployment", f"acme/{n}", FROM_SHARED) for n in
+             ("till", "shelf", "stock")), _deployment("books-store", "postgres:16")]  # fmt: skip
+    links = import_stack(_put(tmp_path, "---\n".join(parts))).links
+    sure = {link.caller for link in links if link.confidence == "high"}
+    assert sure == {"till-deployment"}
+
+
+def test_a_route_of_traefik_says_its_paths_in_words(tmp_path: Path) -> None:
+    route = ("apiVersion: traefik.io/v1alpha1\nkind: IngressRoute\nmetadata: {{name: {0}}}\n"
+             "spec: {{routes: [{{match: 'Host(`a`) && PathPrefix(`{1}`)', services: "
+             "[{{name: {0}}}]}}]}}\n")  # fmt: skip
+    parts = [_deployment("api"), _service("api"), _deployment("pages"), _service("pages"),
+             route.format("api", "/api"), route.format("pages", "/")]  # fmt: skip
+    assert load_stack(_put(tmp_path, "---\n".join(parts))).entry == "pages"
+
+
+def test_containers_of_a_task_find_each_other_by_their_ports(tmp_path: Path) -> None:
+    def container(name: str, port: int, **more: Any) -> dict[str, Any]:
+        return {"name": name, "image": f"acme/{name}", "portMappings": [{"containerPort": port}],
+                **more}  # fmt: skip
+
+    told = [{"name": "DB_HOST", "value": "localhost"}, {"name": "DB_PORT", "value": "3306"},
+            {"name": "STOCK_URL", "value": "http://127.0.0.1:81"}]  # fmt: skip
+    waits = [{"containerName": "nginx-web", "condition": "START"}, {"containerName": "gone"}]
+    task = {"networkMode": "awsvpc", "containerDefinitions": [
+        container("site", 80, environment=told), container("stock", 81, dependsOn=waits),
+        container("nginx-web", 82),
+        container("db", 3306, environment=[{"name": "MYSQL_DATABASE", "value": "a"}]),
+    ]}  # fmt: skip
+    imported = import_stack(_put(tmp_path, json.dumps(task), "task.json"))
+    found = {link[:2] for link in imported.links if link.confidence != "low"}
+    assert found == {("site", "db"), ("site", "stock"), ("stock", "nginx-web")}
+    assert imported.stack.services["nginx-web"].role == "proxy"
+
+
+def test_more_caches_than_there_is_room_for_are_told(tmp_path: Path) -> None:
+    names = [f"part{i}" for i in range(MOST_CACHES + 2)]
+    parts = [_deployment("web"), _service("web", 80, "NodePort"),
+             *(_deployment(f"{name}-memcached", "memcached:1") for name in names)]  # fmt: skip
+    stack = load_stack(_put(tmp_path, "---\n".join(parts)))
+    assert len(stack.playing("cache")) == MOST_CACHES
+    line = f"part{MOST_CACHES}-memcached: role other (one more cache beside {MOST_CACHES})"
+    assert line in stack.assumed

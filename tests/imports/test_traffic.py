@@ -324,3 +324,15 @@ def test_a_replay_needs_a_recording() -> None:
         InputError, match=r"traffic.replay: found busiest 60.0; expected a recording"
     ):
         recording(Traffic(rate=5.0, replay=Replay(busiest=60.0)))
+
+
+def test_a_part_says_when_it_is_and_all_of_it_says_when_that_began(tmp_path: Path) -> None:
+    files = _put(tmp_path, _log(*SECONDS))
+    for replay in (Replay(begin="1s"), Replay(busiest=2.0)):
+        said = figures(recording(Traffic(trace=files, replay=replay)), 60.0)
+        assert said["begins"] == "2025-03-01 08:00:00 UTC"
+        assert "to 2025-03-01 08:00:0" in said["part"]
+    with pytest.raises(
+        InputError, match=r"found no request for a path that matches \^/b; expected"
+    ):
+        recording(Traffic(trace=files, replay=Replay(path="^/b")))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sim.cli.options import AS_GUESSED, DONE, Flag, ReadingOf, say
+from sim.schema.fields import InputError
 
 if TYPE_CHECKING:
     from sim.imports.evidence import Imported
@@ -43,6 +44,8 @@ def import_(
     from sim.imports.stack_text import stack_text  # noqa: PLC0415
     from sim.library.stacks import import_stack  # noqa: PLC0415
 
+    if picture is not None and picture.suffix.lower() != ".svg":
+        raise InputError("--picture", found=picture.name, expected="a file that ends in .svg")
     if not check and not force:
         not_there(out)
     imported = import_stack(*files, corrections=reading.corrections)
@@ -71,6 +74,7 @@ def _understood(imported: Imported) -> list[str]:
     rows = []
     for name, service in stack.services.items():
         role = f"{service.role}, users' way in" if name in stack.doors else service.role
+        role += ", a provider's" if service.managed is not None else ""
         called = ", ".join(dict.fromkeys(asks.get(name, [])))
         rows.append((name, role, f"asks {called}" if called else ""))
     widths = [max(len(row[column]) for row in rows) for column in (0, 1)]

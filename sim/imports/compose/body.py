@@ -44,7 +44,9 @@ def _targets(ports: Any) -> Iterator[str]:
 
 def in_front(name: str) -> bool:
     """Its name says that users meet it first."""
-    words = r"^app$|front|web|ui\b|client|gateway|portal|store|nginx|vote|page"
+    words = (
+        r"^app$|front|web|ui\b|client|gateway|portal|store|nginx|vote|page|\b(vue|react|angular)"
+    )
     return bool(re.search(words, name.lower()))
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -30,9 +30,10 @@ from sim.imports.compose.links import (
     mentions,
     routed,
 )
+from sim.imports.compose.outside import rented, take_in
 from sim.imports.compose.project import Project, read_project
-from sim.imports.compose.roles import guess_roles, ranked_stores
-from sim.imports.compose.scene import Guess, Scene
+from sim.imports.compose.roles import guess_roles
+from sim.imports.compose.scene import Guess, Scene, ranked_stores
 from sim.imports.compose.service import Own, read_service
 from sim.imports.compose.stores import read_pooler
 from sim.imports.compose.story import Around
@@ -66,6 +67,7 @@ class _Import:
     like: Stack
     corrections: Corrections
     variables: dict[str, dict[str, str]]
+    taken: Mapping[str, Outside]  # stores outside the files that are services all the same
     read: set[Path_] = field(default_factory=set)
 
     @property
@@ -92,7 +94,9 @@ def import_project(project: Project, like: Stack, corrections: Corrections) -> I
     variables = {
         name: environment_of(body, project.files[name]) for name, body in project.bodies.items()
     }
-    task = _Import(project, like, _corrected(project, corrections), variables)
+    taken = take_in(project, variables)
+    task = _Import(project, like, _corrected(project, corrections), variables, taken)
+    task.read |= {("services", name, "hostname") for name in taken}
     _check_ports(task)
     scene, configs, outside = _scene(task)
     task.read |= {
@@ -177,7 +181,8 @@ def _scene(task: _Import) -> tuple[Scene, dict[str, str], list[Outside]]:
     links += [Mention(a, b, "as you say", "high", None, ()) for a, b in corrections.links]
     folder, hosts = task.project.folder, host_names(bodies)
     bases = {name: base for name, body in bodies.items() if (base := base_image(body, folder))}
-    first = guess_roles(Scene(bodies, task.variables, links, bases), corrections.roles)
+    scene = Scene(bodies, task.variables, links, bases, task.taken)
+    first = guess_roles(scene, corrections.roles)
     proxies = [name for name, guess in first.items() if guess.part == "proxy"]
     links += routed(proxies, bodies)
     servers = [
@@ -186,7 +191,7 @@ def _scene(task: _Import) -> tuple[Scene, dict[str, str], list[Outside]]:
     configs = {name: config_text(bodies[name], folder) for name in {*proxies, *servers}}
     for name in proxies:
         links += configured(name, configs[name], hosts)
-    return Scene(bodies, task.variables, links, bases), configs, outside
+    return replace(scene, mentions=links), configs, outside
 
 
 def _tell_roles(
@@ -340,7 +345,7 @@ def _services(
         pooled = services[names[database]].model_copy(update={"pooler": pooler})
         services[names[database]] = pooled
         task.notes.assumed.append(f"{poolers[0]}: {pooler.size} connections to {database} for all")
-    services = _own_addresses(services, task.notes)
+    services = rented(_own_addresses(services, task.notes), task.taken, names, task.notes)
     return {name: _waiting(name, services, task.notes) for name in services}
 
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from sim.imports.compose.body import in_front, program_of, published
-from sim.imports.compose.links import Mention
+from sim.imports.compose.links import Mention, stem
 from sim.imports.compose.scene import Guess, Scene
 from sim.imports.images import word_of
 
@@ -127,6 +127,5 @@ def unsaid_callees(roles: Mapping[str, Guess], scene: Scene, entry: str) -> Iter
 def _owner(store: str, services: Sequence[str]) -> str:
     """The service that a store is named after; empty if none is."""
     words = [word for word in re.split(r"[-_.]", store.lower()) if not word_of(word)]
-    stem = "-".join(words)
-    names = {re.sub(r"[-_.]?(service|svc|api)$", "", name.lower()): name for name in services}
-    return names.get(stem, "") if stem else ""
+    names = {stem(name): name for name in services if stem(name)}
+    return names.get(stem(store)) or names.get("-".join(words), "")

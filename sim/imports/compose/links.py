@@ -124,7 +124,9 @@ def mentions(
                     told = part in (None, "http") and variables[callee].get(key) == value
                     sure = in_front(name) if told else _own(key, name, callee, variables)
                     links.append(Mention(name, callee, key, "high" if sure else "low", part, at))
-                elif part in _STORES and ("." in host or host in known) and not callee:
+                elif part in _STORES and not callee and ("." in host or host in known or (
+                    _HOSTED.search(key) and not _NO_HOST.fullmatch(host)
+                )):  # fmt: skip
                     outside.append(Outside(name, host, key, part))
         for host, part in hosts_of(command_text(body)):
             callee = hosts.get(host.lower(), "")
@@ -138,19 +140,28 @@ def _own(key: str, name: str, callee: str, variables: Mapping[str, Mapping[str, 
     one that uses the store?"""
     value = variables[name][key]
     holders = [other for other, own in variables.items() if own.get(key) == value]
-    owners = [other for other in holders if stem(other) and stem(other) == stem(callee)]
+    own = [other for other in holders if stem(other) and other != callee]
+    owners = [other for other in own if stem(other) == stem(callee) or _of(key, stem(other))]
     return len(holders) < _SHARED or not owners or name in owners
+
+
+def _of(key: str, stem_: str) -> bool:
+    """Is a variable named after a service, `PAYMENT_DB_HOST`?"""
+    return key.lower().startswith(re.sub(r"\W", "_", stem_) + "_")
 
 
 _SHARED = 3  # services with one variable: chosen
 
 
 def stem(name: str) -> str:
-    """`user` of `user-service` and of `userdb`."""
+    """`user` of `user-service`, of `userdb` and of `user-db-deployment`."""
+    own = re.sub(r"[-_.](deploy(ment)?|depl|stateful-?set|sts|pod)$", "", name.lower())
     ends = r"[-_.]?(service|svc|api|server|app|db|database|mongo(db)?|mysql|postgres(ql)?)$"
-    return re.sub(ends, "", name.lower())
+    return re.sub(ends, "", own)
 
 
+_HOSTED = re.compile(r"(?<!V)(HOST(NAME)?|ADDR(ESS)?|SERVER)S?$", re.IGNORECASE)
+_NO_HOST = re.compile(r"localhost|true|false|none|null|\d+", re.IGNORECASE)
 _STORES = ("postgres", "mysql", "mariadb", "mongodb", "sqlserver", "redis", "rabbitmq")
 
 

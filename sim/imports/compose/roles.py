@@ -24,8 +24,11 @@ from sim.imports.compose.scene import (
     Scene,
     alone_ends,
     asks_a_database,
+    has_its_own,
     in_background,
     is_asked,
+    of_a_suite,
+    ranked_stores,
     reached,
     runs_once,
     told_by_a_variable,
@@ -47,7 +50,7 @@ from sim.imports.images import (
     word_of_image,
 )
 from sim.schema.stack import Role
-from sim.schema.story_checks import MOST_DATABASES, MOST_QUEUES
+from sim.schema.story_checks import MOST_CACHES, MOST_DATABASES, MOST_QUEUES
 
 _REGISTERS = ("EUREKA_", "SPRING_CLOUD_CONSUL_", "SPRING_CLOUD_NACOS_", "CONSUL_HTTP_", "NACOS_")
 _SUITE = 2  # of more web services one is in front
@@ -74,12 +77,17 @@ def guess_roles(scene: Scene, corrected: Mapping[str, Role]) -> dict[str, Guess]
             guesses[name] = Guess(
                 corrected[name], "as you say", _part_of(corrected[name], name, body, scene)
             )
+        elif name in scene.outside:
+            store = scene.outside[name]
+            why = f"asked as {store.part} at {store.host}, not in the file"
+            guesses[name] = Guess(ROLES[store.part], why, store.part, "medium")
         else:
             word = _said(name, body, scene)
             guesses[name] = _guess(*word) if word else Guess("other", "", None, "low")
     redis = [name for name, guess in guesses.items() if guess.role == "redis"]
+    told = any(guess.role == "http" for guess in guesses.values())
     for name in [name for name, guess in guesses.items() if not guess.why]:
-        guesses[name] = _by_neighbours(name, redis, guesses, scene)
+        guesses[name] = _by_neighbours(name, redis, guesses, scene, told)
     return _settled(guesses, scene, corrected)
 
 
@@ -104,11 +112,8 @@ def _guess(word: Word, why: str) -> Guess:
 
 def _said(name: str, body: Mapping[str, Any], scene: Scene) -> tuple[Word, str] | None:
     """The strongest word about a service, and where it stands."""
-    image = word_of_image(str(body.get("image") or ""))
-    program, named = word_of_command(command_text(body)), word_of(name)
-    if image and _named_after_its_store(body, named, image):
-        named = None if named and named.part == image.part != "http" else named
-        image = None
+    named, image = _names(name, body, scene)
+    program = word_of_command(command_text(body))
     base, built = word_of_image(scene.bases.get(name, "")), word_of_build(body)
     task = _task(name, program, named, (image, base, built), scene)
     if task:
@@ -139,6 +144,16 @@ def _said(name: str, body: Mapping[str, Any], scene: Scene) -> tuple[Word, str] 
         if word and word.product and not (where != "image" and _contradicted(word, body, scene)):
             return word, f"{where} {word.word}"
     return _supposed(name, body, scene, program, [pair for pair in words if pair[0]])
+
+
+def _names(name: str, body: Mapping[str, Any], scene: Scene) -> tuple[Word | None, Word | None]:
+    """What its name and its image's say, unless these are words of the application's own."""
+    named, image = word_of(name), word_of_image(str(body.get("image") or ""))
+    if image and image.word in _EVERYDAY and of_a_suite(body, scene):
+        return None, None
+    if image and _named_after_its_store(body, named, image):
+        return None if named and named.part == image.part != "http" else named, None
+    return named, image
 
 
 def _task(
@@ -205,7 +220,7 @@ def _denied(word: Word, where: str, name: str, body: Mapping[str, Any], scene: S
         return over_http
     queued = any(scene.asks(name, (n,)) for n, b in scene.bodies.items() if plays(b, _QUEUES))
     asked = over_http or (word.word not in _WORKS and checked_over_http(body))
-    if word.part == "worker" and asked and not queued:
+    if word.part == "worker" and not queued and (asked or has_its_own(name, scene)):
         return True
     if not serves(body):
         return False
@@ -227,6 +242,8 @@ def _is_its_base(named: Word | None, base: Word) -> bool:
 
 
 _METERS = ("exporter", "metrics")
+# names of tools that anybody gives to a part of an application
+_EVERYDAY = ("collector", "connect", "connectors", "bot", "vector", "tunnel", "beats")
 # what says that it works jobs, of a broker too; `dispatch` may be anything
 _WORKS = ("worker", "workers", "consumer", "consumers")
 
@@ -239,7 +256,8 @@ def _serves_its_pages(body: Mapping[str, Any], named: Word | None, built: Word |
     """Is a proxy's program in an image of one's own there for the pages in it? Neither its name nor
     the folder that it is built from says proxy."""
     plain = all(word is None or word.part != "proxy" for word in (named, built))
-    return bool(body.get("build")) and plain
+    image = word_of_image(str(body.get("image") or ""))
+    return plain and bool(body.get("build") or (image and image.part == "http"))
 
 
 # of a product, or an application's own
@@ -279,10 +297,10 @@ def _engine_by_evidence(name: str, body: Mapping[str, Any], scene: Scene) -> Par
 
 
 def _by_neighbours(
-    name: str, redis: Sequence[str], guesses: Mapping[str, Guess], scene: Scene
+    name: str, redis: Sequence[str], guesses: Mapping[str, Guess], scene: Scene, told: bool
 ) -> Guess:
     """Nothing about itself says more: what the others make of it. Who runs the image of a web
-    service and asks the queue works its jobs."""
+    service and asks the queue works its jobs. `told`: another is known to answer users."""
     body = scene.bodies[name]
     web = [scene.bodies[n] for n, guess in guesses.items() if guess.role == "http"]
     queued = scene.asks(name, redis) and not scene.callers(name)
@@ -306,7 +324,7 @@ def _by_neighbours(
         return Guess("http", "others depend on it", "http", "low")
     if maker_of(body) in {maker_of(other) for other in web} - {"", "."}:
         return Guess("http", "made by the same people as the others", "http", "low")
-    if queued and len(web) <= _SUITE:
+    if queued and len(web) <= _SUITE and (told or not body.get("expose")):
         return Guess("worker", "uses the queue, publishes no port", "worker", "low")
     why = _listens(name, body, scene)
     if not why and body.get("build") and any(other.get("build") for other in web):
@@ -349,6 +367,8 @@ def _settled(
     kept = [n for n in queues if n == queues[0] or n in corrected or n in worked][:MOST_QUEUES]
     more = {n: f"one more database beside {MOST_DATABASES}" for n in databases[MOST_DATABASES:]}
     more |= {n: f"one more queue beside {queues[0]}" for n in queues if n not in kept}
+    caches = [name for name, guess in settled.items() if guess.role == "cache"]
+    more |= {n: f"one more cache beside {MOST_CACHES}" for n in caches[MOST_CACHES:]}
     for name, why in more.items():
         settled[name] = Guess("other", why, settled[name].part, settled[name].confidence)
     brokers = [name for name, guess in settled.items() if guess.part == "broker"]
@@ -362,7 +382,8 @@ def _settled(
         if name not in corrected and _of_the_application(name, guess, makers, settled, scene):
             settled[name] = Guess("http", f"{guess.why}, made by those of the others", "http")
     for name, guess in settled.items():
-        if guess.role == "worker" and not jobs:
+        own = [queue for queue in jobs if queue not in scene.outside or scene.asks(name, (queue,))]
+        if guess.role == "worker" and not own:
             why = f"{guess.why}: a worker, and no queue that it could take jobs from"
             settled[name] = Guess("other", why, "worker", guess.confidence)
     return _answering(settled, scene, corrected)
@@ -462,30 +483,3 @@ def _stand_ins(
     yield from (n for n in served if guesses[n].part not in ("broker", "pooler"))
     yield from (n for n in free if guesses[n].part in (None, "tool") and guesses[n].role == "other")
     yield from (n for n in free if guesses[n].part == "worker")
-
-
-def ranked_stores(
-    role: Role, guesses: Mapping[str, Guess], scene: Scene, corrected: Mapping[str, Role]
-) -> list[str]:
-    """The databases, or the queues: first the one that the application is about."""
-    names = [name for name, guess in guesses.items() if guess.role == role]
-    return sorted(names, key=lambda name: _store_rank(name, guesses, scene, corrected))
-
-
-def _store_rank(
-    name: str, guesses: Mapping[str, Guess], scene: Scene, corrected: Mapping[str, Role]
-) -> tuple[bool, bool, bool, bool, bool, bool, int, int, bool]:
-    """Of several stores: the one that was corrected, that workers, web services and most use."""
-    callers = set(scene.callers(name))
-    roles = {guesses[caller].role for caller in callers if caller in guesses}
-    named = {m.caller for m in scene.mentions if m.callee == name and m.confidence == "high"}
-    sure = {guesses[caller].role for caller in named if caller in guesses}
-    needed = "worker" if guesses[name].role == "redis" else "http"
-    cache = bool(re.search(r"cache|session", name.lower()))
-    part = guesses[name].part
-    other = part != "rabbitmq" if guesses[name].role == "redis" else False  # beside it a cache
-    own = set(re.split(r"[-_.]", name.lower()))
-    workers = [n for n, guess in guesses.items() if guess.role == "worker"]
-    shared = len(own & {word for n in workers for word in re.split(r"[-_.]", n.lower())})
-    return (name not in corrected, needed not in sure, other, needed not in roles, cache,
-            part is None, -shared, -len(callers), part != "postgres")  # fmt: skip

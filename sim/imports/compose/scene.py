@@ -9,13 +9,23 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from sim.imports.compose.body import (
+    maker_of,
+    plays,
     program_of,
     published,
     restart_policy,
     serves,
     target_of_build,
 )
-from sim.imports.compose.links import Bodies, Mention, command_text, host_names, hosts_of
+from sim.imports.compose.links import (
+    Bodies,
+    Mention,
+    Outside,
+    command_text,
+    host_names,
+    hosts_of,
+    stem,
+)
 from sim.imports.evidence import Confidence
 from sim.imports.images import ENGINES, Part, Word, word_of, word_of_image
 from sim.schema.stack import Role
@@ -38,6 +48,7 @@ class Scene:
     variables: Mapping[str, Mapping[str, str]]
     mentions: Sequence[Mention]
     bases: Mapping[str, str] = field(default_factory=dict)  # what an image is built on, if known
+    outside: Mapping[str, Outside] = field(default_factory=dict)  # that are none of the files'
 
     def callers(self, name: str) -> list[str]:
         return [m.caller for m in self.mentions if m.callee == name]
@@ -126,3 +137,46 @@ def reached(name: str, body: Mapping[str, Any], scene: Scene) -> bool:
         or any(re.match(r"PORT$|.*_PORT$|VIRTUAL_HOST", key) for key in scene.variables[name])
         or word_of(name)
     )
+
+
+def has_its_own(name: str, scene: Scene) -> bool:
+    """A database that is called after it: who works jobs shares that of who leaves them."""
+    stores = [n for n, body in scene.bodies.items() if n != name and plays(body, ENGINES)]
+    return bool(stem(name)) and stem(name) in map(stem, stores)
+
+
+def of_a_suite(body: Mapping[str, Any], scene: Scene) -> bool:
+    """Is its image made by those of two others, at least, which are called after no product?"""
+    own = maker_of(body)
+    plain = [b for b in scene.bodies.values() if b is not body and maker_of(b) == own != ""]
+    words = [word_of_image(str(other.get("image") or "")) for other in plain]
+    return sum(word is None or not word.product for word in words) >= 2
+
+
+def ranked_stores(
+    role: Role, guesses: Mapping[str, Guess], scene: Scene, corrected: Mapping[str, Role]
+) -> list[str]:
+    """The databases, or the queues: first the one that the application is about."""
+    names = [name for name, guess in guesses.items() if guess.role == role]
+    return sorted(names, key=lambda name: _store_rank(name, guesses, scene, corrected))
+
+
+def _store_rank(
+    name: str, guesses: Mapping[str, Guess], scene: Scene, corrected: Mapping[str, Role]
+) -> tuple[bool, bool, bool, bool, bool, bool, bool, int, int, bool]:
+    """Of several stores: the one that was corrected, that workers, web services and most use."""
+    callers = set(scene.callers(name))
+    roles = {guesses[caller].role for caller in callers if caller in guesses}
+    named = {m.caller for m in scene.mentions if m.callee == name and m.confidence == "high"}
+    sure = {guesses[caller].role for caller in named if caller in guesses}
+    workers = [n for n, guess in guesses.items() if guess.role == "worker"]
+    needed = "worker" if guesses[name].role == "redis" else "http"
+    jobs = any("QUEUE" in m.evidence.upper() for m in scene.mentions if m.callee == name)
+    cache = bool(re.search(r"cache|session", name.lower()))
+    part = guesses[name].part
+    beside = guesses[name].role == "redis" and part != "rabbitmq" and not jobs  # it is a cache
+    own = set(re.split(r"[-_.]", name.lower()))
+    shared = len(own & {word for n in workers for word in re.split(r"[-_.]", n.lower())})
+    return (name not in corrected, needed not in sure, name in scene.outside, beside,
+            needed not in roles, cache, part is None, -shared, -len(callers),
+            part != "postgres")  # fmt: skip

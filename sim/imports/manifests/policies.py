@@ -208,9 +208,11 @@ def _order(*paths: str) -> int:
 
 def _paths(rule: Node) -> Iterator[str]:
     """Which of users' requests fit it: of the Gateway API, of Istio, of Traefik."""
-    for match in [*rule.get("matches").items(), *rule.get("match").items()]:
+    words = rule.get("match")
+    if isinstance(words.value, str):
+        yield from re.findall(r"Path(?:Prefix)?\(`([^`]*)`\)", words.value)
+        return
+    for match in [*rule.get("matches").items(), *words.items()]:
         for key in (("path", "value"), *(("uri", how) for how in ("prefix", "exact", "regex"))):
             if match.get(*key).value is not None:
                 yield str(match.get(*key).value)
-    if isinstance(rule.get("match").value, str):
-        yield from re.findall(r"Path(?:Prefix)?\(`([^`]*)`\)", rule.get("match").value)

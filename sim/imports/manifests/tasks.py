@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from sim.imports.compose.body import ports_of
 from sim.imports.compose.file import import_project
 from sim.imports.compose.links import CONFIG_MAP
 from sim.imports.compose.values import Node
@@ -239,6 +240,7 @@ def _ecs(top: Node, notes: Notes) -> Iterator[tuple[str, ServiceBody]]:
             beside.append(str(entry.value.get("name")))
         else:
             main.append(entry)
+    siblings: list[tuple[ServiceBody, Node]] = []
     for number, container in enumerate(main):
         own = ServiceBody(container.get("name"))
         own.origin.read.add(own.origin.path)
@@ -250,7 +252,40 @@ def _ecs(top: Node, notes: Notes) -> Iterator[tuple[str, ServiceBody]]:
         _container(own, container, task if alone else container, mode.text())
         if beside and number == 0:
             notes.ignored.append(f"{name}: the containers {', '.join(beside)} beside its own")
+        siblings.append((own, container))
         yield name, own
+    named = {own.origin.text(): own for own, _ in siblings}
+    for own, container in siblings:
+        _beside(own, container, named, task.get("networkMode").text())
+
+
+_CONDITIONS = {
+    "START": "service_started", "HEALTHY": "service_healthy",
+    "COMPLETE": "service_completed_successfully", "SUCCESS": "service_completed_successfully",
+}  # fmt: skip
+_HERE = re.compile(r"\b(?:localhost|127\.0\.0\.1)(?=:(?P<port>\d+))")
+
+
+def _beside(
+    own: ServiceBody, container: Node, siblings: Mapping[str, ServiceBody], network: str
+) -> None:
+    """Whom it waits for, and whom it asks in the network that containers of a task share."""
+    for entry in container.get("dependsOn").items():
+        other, condition = entry.get("containerName"), entry.get("condition")
+        how = _CONDITIONS.get(condition.text())
+        if other.text() in siblings and how:
+            own.put(("depends_on", _name(other.text())), {"condition": how}, other)
+            condition.read.add(condition.path)
+    if network not in ("awsvpc", "host"):
+        return
+    listens = {port: _name(name) for name, one in siblings.items() for port in ports_of(one.body)}
+    variables = own.body.get("environment", {})
+    for key, value in variables.items():
+        port = variables.get(re.sub("(?i)host(name)?$", "PORT", key), "")
+        if value in ("localhost", "127.0.0.1"):  # its port stands in a variable of its own
+            variables[key] = listens.get(port, value)
+        else:
+            variables[key] = _HERE.sub(lambda at: listens.get(at["port"], at[0]), value)
 
 
 def _container(own: ServiceBody, container: Node, sized: Node, network: str) -> None:

@@ -34,7 +34,8 @@ class Recorded:
     files: tuple[str, ...]
     kinds: tuple[str, ...]
     course: Instants | RateCourse
-    whole_s: float  # how long all of it is
+    begins: float  # all of it, and how long that is
+    whole_s: float
     tally: LineTally
     is_sorted: bool
     window: str  # what part was taken; empty: all
@@ -71,11 +72,15 @@ def read_recording(traffic: Traffic) -> Recorded:
     if not part.requests:
         found = f"no request {window}".strip()
         expected = f"a part of what was from {written(course.begin)} to {written(course.end)}"
+        if not course.requests and traffic.replay.path:
+            found = f"no request for a path that matches {traffic.replay.path}"
+            expected = "a pattern (--path) that some path of it matches"
         raise InputError(traffic.trace[0], found=found, expected=expected)
     return Recorded(
         files=tuple(traffic.trace),
         kinds=kinds,
         course=part,
+        begins=course.begin,
         whole_s=course.end - course.begin,
         tally=LineTally.together([content.tally for content in contents]),
         is_sorted=is_sorted,
@@ -126,7 +131,8 @@ def _cut(course: Instants | RateCourse, traffic: Traffic) -> tuple[Instants | Ra
         begin = course.busiest(replay.busiest)
         if replay.busiest >= course.end - course.begin:
             return course, ""
-        return course.between(begin, begin + replay.busiest), f"from {written(begin)} on"
+        end = begin + replay.busiest
+        return course.between(begin, end), f"from {written(begin)} to {written(end)}"
     if replay.begin is None and replay.end is None:
         return course, ""
     begin = course.begin if replay.begin is None else _when("begin", replay.begin, course.begin)
@@ -170,7 +176,7 @@ def figures(recorded: Recorded, horizon_s: float) -> Mapping[str, Any]:
     return {
         "files": list(recorded.files),
         "kind": ", ".join(recorded.kinds),
-        "begins": written(course.begin),
+        "begins": written(recorded.begins),
         "recorded_s": None if endless else recorded.whole_s,
         "part": recorded.window,
         "path": recorded.replay.path or "",
