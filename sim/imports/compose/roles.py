@@ -107,6 +107,9 @@ def _said(name: str, body: Mapping[str, Any], scene: Scene) -> tuple[Word, str] 
     """The strongest word about a service, and where it stands."""
     image = word_of_image(str(body.get("image") or ""))
     program, named = word_of_command(command_text(body)), word_of(name)
+    last = repository(str(body.get("image") or ".")).rpartition("/")[2].lower()
+    if named and named.part == "store" and name.lower()[: -1 - len(named.word)] == last:
+        named = word_of(last)  # `fulltext_cockroach`, of the image `fulltext`: one of several
     if image and _named_after_its_store(name, named, image, scene):
         named = None if named and named.part == image.part != "http" else named
         image = None
