@@ -8,14 +8,17 @@ A name is read from its end, since its last word is its noun: `redis-worker` is 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Literal, NamedTuple
 
 from sim.schema.stack import Role
+from sim.schema.text.document import read_yaml
 
 Part = Literal[
     "postgres", "mysql", "mariadb", "mongodb", "sqlserver", "redis", "pooler", "proxy", "http",
     "worker", "scheduler", "tool", "once", "broker", "store", "database", "cache", "page",
-    "rabbitmq",
+    "rabbitmq", "background",
 ]  # fmt: skip
 ENGINES: tuple[Part, ...] = ("postgres", "mysql", "mariadb", "mongodb", "sqlserver")
 ROLES: dict[Part, Role] = {
@@ -45,155 +48,13 @@ def _table(rows: dict[Part, str]) -> dict[str, Part]:
     return {word: part for part, words in rows.items() for word in words.split()}
 
 
-_PRODUCTS = _table(
-    {
-        "postgres": "postgres postgresql postgis timescaledb pgvector spilo alloydbomni pgsql",
-        "mysql": "mysql percona mysqld",
-        "mariadb": "mariadb galera",
-        "mongodb": "mongo mongodb mongod ferretdb",
-        "sqlserver": "mssql sqlserver azuresqledge sqledge",
-        "redis": "redis valkey keydb dragonfly redismod redict garnet redisstack",
-        "pooler": "pgbouncer pgcat pgpool pgpool2 odyssey supavisor proxysql",
-        "proxy": (
-            "frontendproxy nginx haproxy traefik caddy envoy openresty swag kong apisix tyk krakend"
-            " nginxproxymanager ambassador pingora sozu linkerd linkerd2 anubis"
-        ),
-        "rabbitmq": "rabbitmq lavinmq",
-        "cache": "memcached memcache",
-        "broker": (
-            "kafka zookeeper redpanda nats activemq artemis pulsar mosquitto emqx vernemq"
-            " nsqd nsqlookupd schemaregistry connect connectors rocketmq gearmand beanstalkd"
-            " memphis natsstreaming hivemq zeebe"
-        ),
-        "store": (
-            "elasticsearch opensearch elastic clickhouse cassandra scylla influxdb neo4j couchdb"
-            " couchbase minio etcd typesense meilisearch milvus qdrant weaviate solr"
-            " seaweedfs arangodb dynamodb questdb victoriametrics cockroach cockroachdb yugabyte"
-            " yugabytedb tidb oracle hbase hdfs namenode datanode chroma chromadb azurite sftp"
-            " manticore sphinx zincsearch quickwit surrealdb dgraph janusgraph aerospike ravendb"
-            " kvrocks postgrest registry openldap ldap rethinkdb crate cratedb vitess"
-            " elasticmq localstack ollama spark hadoop snuba symbolicator tika gotenberg eventstore"
-            " eventstoredb kurrentdb ipfs tigerbeetle"
-        ),
-        "tool": (
-            "prometheus alertmanager loki promtail jaeger zipkin tempo cadvisor otelcol otel"
-            " opentelemetry collector telegraf fluentd fluentbit fluent logstash filebeat"
-            " metricbeat logspout vector statsd graphite exporter watchtower autoheal ofelia"
-            " certbot letsencrypt vault consul eureka nacos config configserver configservice"
-            " zookeepernavigator mailhog mailpit maildev mailcatcher"
-            " postfix exim smtp smtprelay dnsmasq coredns unbound cloudflared"
-            " ngrok tailscale wireguard openvpn gluetun socketproxy dockerproxy diun flaresolverr"
-            " selenium chrome browserless chromium playwright storybook webpack webpacker vite"
-            " livereload browsersync"
-            " geoip geoipupdate clamav rspamd spamassassin imaginary imgproxy thumbor k6 locust"
-            " autoscaler descheduler"
-            " wiremock mockserver sidecar newrelic datadog pyroscope parca tunnel alloy mimir xray"
-            " loadgenerator loadgen loadtest trafficgenerator wrk wrk2 wrk2client fortio bot"
-            " votebot virtualcustomer virtualworker flagd serviceregistry servicediscovery"
-            " discoveryserver discoveryservice chronyd ntp samba nfs syncthing vpn seq"
-            " turn coturn stun livekit freeswitch asterisk beats heartbeat apm skywalking"
-            " mongoexpress rediscommander minecraft vsftpd ftpd sshd devcontainer prosody ejabberd"
-            " jicofo jvb dovecot cyrus clamd acme netfilter fail2ban crowdsec slowcooker"
-            " cdc debezium provisioner sqlclient cilium calico flannel netperf iperf"
-        ),
-        "page": (
-            "console visualizer kibana grafana pgadmin pgadmin4 adminer phpmyadmin mongoexpress"
-            " rediscommander redisinsight keycloak dozzle portainer flower kafdrop akhq cmak"
-            " dashboard dashboards jenkins sonarqube hue zipkinui cerebro dbeaver cloudbeaver"
-            " springbootadmin unsee karma"
-        ),
-    }
-)
-# images by the last part of their names alone, since the words are everybody's: those of Docker
-# Hub's and of the self-hosted lists that publish ports and are no application, or are one under a
-# name of something else
-_IMAGES = _table(
-    {
-        "mysql": "dolt-sql-server",
-        "mariadb": "columnstore",
-        "postgres": "patroni citus pgautoupgrade pgrouting opengauss timescaledb-ha",
-        "pooler": "maxscale mysql-router",
-        "cache": "hazelcast infinispan",
-        "proxy": (
-            "oauth2-proxy oathkeeper pomerium vmauth squid tinyproxy privoxy varnish nghttpx"
-        ),
-        "broker": (
-            "nanomq rmqtt solace-pubsub-standard kubemq-community nsq amqproxy iggy restate"
-        ),
-        "store": (
-            "druid pinot trino presto doris starrocks risingwave materialized ignite orientdb"
-            " firebird db2 rqlite libsql-server sqld fuseki virtuoso-opensource-7 graphdb"
-            " blazegraph memgraph falkordb vespa marqo kubo go-ipfs rustfs fake-gcs-server"
-            " tarantool greptimedb openobserve parseable webdav wazuh-indexer"
-        ),
-        "tool": (
-            "netdata glances gatus pushgateway thanos vmagent vmalert kapacitor"
-            " zabbix-agent zabbix-agent2 zabbix-java-gateway zabbix-snmptraps zabbix-server-pgsql"
-            " zabbix-server-mysql zabbix-proxy-sqlite3 zabbix-proxy-mysql bind9"
-            " wg-easy headscale netbird frpc frps ddclient cloudflare-ddns ddns-updater"
-            " gitlab-runner act_runner woodpecker-agent drone-runner-docker dind buildkit docker"
-            " novnc guacd inbucket smtp4dev greenmail fakesmtp mailslurper zigbee2mqtt esphome"
-            " zwave-js-ui mediamtx srs geth besu bitcoind hardhat anvil ganache foundry erigon"
-            " openfga spicedb opa keto steamcmd valheim terraria factorio rclone restic duplicati"
-            " borgmatic trivy suricata falco jdownloader socat busybox autossh"
-            " docker-flow-swarm-listener"
-        ),
-        "page": (
-            "pgweb dbgate sqlpad nosqlclient bull-board asynqmon attu nsqadmin chronograf"
-            " kowl uptime-kuma pihole adguardhome homer heimdall dashy homarr beszel"
-            " scrutiny dockge yacht nexus3 verdaccio code-server base-notebook minimal-notebook"
-            " scipy-notebook tensorflow-notebook pyspark-notebook rstudio zitadel dex authelia"
-            " hydra casdoor postgres-meta"
-        ),
-        "http": (
-            "zabbix-web-nginx-pgsql zabbix-web-nginx-mysql zabbix-web-apache-pgsql"
-            " zabbix-web-apache-mysql vaultwarden mapproxy"
-        ),
-    }
-)
-_PARTS = _table(
-    {
-        "database": "db database datastore postgre pg",
-        "cache": "cache distributedcache",
-        "proxy": "proxy lb loadbalancer router ingress reverseproxy edgerouter balancer",
-        "broker": "mqtt coap broker taskbroker mq messagebus eventbus messagequeue queuebroker",
-        "worker": (
-            "worker workers celery celeryworker sidekiq consumer consumers jobs job processor rq"
-            " resque horizon queue queues background executor executors dramatiq huey"
-            " delayedjob goodjob workerbeat queueworker taskworker dispatch dispatcher"
-        ),
-        "scheduler": (
-            "cron beat celerybeat scheduler rqscheduler crond clockwork ticker timer dagprocessor"
-            " triggerer cronjob cronjobs clock housekeeping interval"
-        ),
-        "once": (
-            "migrate migration migrations migrator migrater seed seeder seeds init initializer"
-            " setup bootstrap backup backups restore createbuckets createbucket provision fixtures"
-            " tests test e2e cypress healthcheck wait dbmigrate installer install cleanup"
-            " docs assets css js builder build lint cli shell maintenance upgrade bash"
-            " createdb configurator permissions keygen certs cert initdb volume data debug"
-            " workspace fixer"
-        ),
-        "tool": (
-            "exporter metrics monitoring mailserver smtp"
-            " logs logger logging tracing registry discovery serviceregistry configserver"
-            " runner runners checker loadgen simulator sim mock mocks stub emulator vpn dns tunnel"
-            " navigator watchdog traffic tools admintools toolbox agent bridge"
-        ),
-        "http": (
-            "web www api app backend frontend front back server service site ui vote result flask"
-            " fe be django rails laravel php fpm phpfpm apache node express nextjs wordpress webapp"
-            " webserver website client graphql rest fastapi gunicorn uvicorn puma tomcat spring"
-            " dashboard portal storefront shop bff monolith symfony gitea gitlab nextcloud ghost"
-            " drupal joomla magento moodle odoo discourse mastodon streaming strapi directus n8n"
-            " metabase superset redash matomo umami plausible outline wikijs mediawiki rocketchat"
-            " restproxy mattermost zulip httpd gateway apigateway whoami websocket ws core admin"
-            " application"
-        ),
-    }
-)
+_WORDS = read_yaml((Path(__file__).parent / "words.yaml").read_text(encoding="utf-8"), "words").data
+_PRODUCTS, _IMAGES, _PARTS = (_table(_WORDS[key]) for key in ("products", "images", "parts"))
 # behind the name of a store: a tool with pages for it
 _VIEWS = "ui admin express console dashboard dashboards manager viewer browser web gui commander"
+_ADMIN = re.compile(
+    r"(php|pg|my|sql|db|mongo|redis|ldap|rabbit|kafka|es)\w*admin\d?"
+)  # `phpldapadmin`
 _VIEW_WORDS = {*_VIEWS.split(), "insight", "explorer", "map"}
 _NEUTRAL = (
     "server service image alpine ha cluster master primary node single standalone docker container"
@@ -204,12 +65,14 @@ _NEUTRAL = (
 _NEUTRAL_WORDS = frozenset(_NEUTRAL.split())
 
 
-UNSURE = (
-    "controller",
-    "operator",
-    "daemon",
-    "reconciler",
-)  # at a name's end: tools, unless users are led there
+# at a name's end: tools, unless users are led there
+UNSURE = ("controller", "operator", "daemon", "reconciler")
+
+
+# without a separator: `st2scheduler`
+_RUNS = [w for w, part in _PARTS.items() if part in ("scheduler", "worker", "background")]
+_JOINED = re.compile(rf"\w({'|'.join(w for w in _RUNS if len(w) >= 6)})$")
+_QUEUES, _WORKED = {"celery", "sidekiq"}, ("backup", "cleanup", "monitoring")
 
 
 class Word(NamedTuple):
@@ -228,10 +91,8 @@ def word_of(name: str) -> Word | None:
     for table, product in ((_PRODUCTS, True), (_PARTS, False)):
         if whole in table:
             return Word(table[whole], name, product)
-    products = {_PRODUCTS[token] for token in tokens[:-1] if token in _PRODUCTS}
-    if tokens[-1:] and tokens[-1] in _VIEW_WORDS and products:
-        web = tokens[-1] == "web" and products == {"proxy"}  # `nginx-web` is that nginx
-        return Word("proxy" if web else "page", name, True)
+    if view := _view(tokens):
+        return Word(view, name, True)
     for i in reversed(range(len(tokens))):
         pair = "".join(tokens[i - 1 : i + 1]) if i else ""
         for token in (pair, tokens[i], re.sub(r"\d+$", "", tokens[i])):
@@ -239,6 +100,8 @@ def word_of(name: str) -> Word | None:
                 return Word(_PRODUCTS[token], token, True)
             if token in _PARTS and token not in _NEUTRAL_WORDS:
                 part = _PARTS[token]
+                if token in _WORKED and _QUEUES.intersection(tokens):
+                    part = "worker"  # `celery-backup`: the queue that it works
                 if part == "once" and not _NEUTRAL_WORDS.issuperset(tokens[i + 1 :]):
                     continue  # a task is what its last noun says: `build-tools-chat` is a chat
                 others = {_PARTS.get(other) for other in tokens}
@@ -249,11 +112,21 @@ def word_of(name: str) -> Word | None:
                 if token in ("job", "jobs") and "once" in others:
                     part = "once"  # `backup-job`
                 return Word(part, token, False)
+    if match := _JOINED.search(whole):
+        return Word(_PARTS[match[1]], match[1], False)
     if tokens and tokens[-1] in UNSURE:
         return Word("tool", tokens[-1], False)
     # `server` alone is one that answers; behind a product's name it is that product
     said = set(tokens) & {"server", "service"}
     return Word("http", said.pop(), False) if len(said) == 1 else None
+
+
+def _view(tokens: Sequence[str]) -> Part | None:
+    """What shows a product: `kafka-ui` is a page; `nginx-web` is that nginx."""
+    products = {_PRODUCTS[token] for token in tokens[:-1] if token in _PRODUCTS}
+    if products and tokens[-1] in _VIEW_WORDS:
+        return "proxy" if tokens[-1] == "web" and products == {"proxy"} else "page"
+    return "page" if tokens and _ADMIN.fullmatch(tokens[-1]) else None
 
 
 def repository(image: str) -> str:
@@ -268,12 +141,15 @@ def repository(image: str) -> str:
 def word_of_image(image: str) -> Word | None:
     """What an image's name says: its last part; `mssql/server` by the part before it; of
     `shop-with-tracing` the shop."""
-    known = repository(image).rpartition("/")[2].lower()
-    if known in _IMAGES:
+    path = repository(image).lower()
+    known = next((name for name in (path, path.rpartition("/")[2]) if name in _IMAGES), "")
+    if known:
         return Word(_IMAGES[known], known, True)
     owner, _, last = re.sub(r"[-_]with[-_].*", "", repository(image)).rpartition("/")
     maker = word_of(owner) if last in ("server", "database", "db", "controller") and owner else None
-    return maker if maker and maker.part in (*ENGINES, "proxy") else word_of(last)
+    if maker and maker.part in (*ENGINES, "proxy"):
+        return maker
+    return word_of(last)
 
 
 # the ports of a store or broker: an image named after what it uses listens on others
@@ -323,7 +199,8 @@ _PROGRAMS: tuple[tuple[Part, str], ...] = (
     ("pooler", r"(^|[\s/])pgbouncer\b"),
     (
         "proxy",
-        r"(^|[\s/'\"])(nginx\s+-g|nginx-entrypoint|haproxy\s|envoy\s+-c|caddy\s+(run|reverse-proxy)|traefik(\s|$))",
+        r"(^|[\s/'\"])(nginx\s+-g|nginx-entrypoint|haproxy\s|envoy\s+-c|caddy\s+(run|reverse-proxy))|"
+        r"(^|[;&]\s*|exec\s+|-c\s+['\"]?|\.sh\s+|--\s+)(/\S*)?\btraefik(\s|$)",
     ),
     (
         "http",

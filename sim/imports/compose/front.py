@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from sim.imports.compose.body import in_front, program_of, published
 from sim.imports.compose.links import Mention, stem
 from sim.imports.compose.scene import Guess, Scene
-from sim.imports.images import word_of
+from sim.imports.images import repository, word_of
 
 
 def entry_service(roles: Mapping[str, Guess], scene: Scene, chosen: str = "") -> str:
@@ -26,17 +26,20 @@ def entry_service(roles: Mapping[str, Guess], scene: Scene, chosen: str = "") ->
     queue = any(guess.role == "worker" for guess in roles.values())
     behind = stores if queue else databases  # who leaves jobs is as good as who asks a database
 
+    seen = {n for n in web if n in proxied or published(scene.bodies[n])}
+
     def fronts(name: str) -> set[str]:  # who may stand before it: not another of its program
         own = program_of(scene.bodies[name])
-        others = [other for other in web if other != name and not beside(other)]
+        others = [other for other in seen or web if other != name and not beside(other)]
         return {other for other in others if program_of(scene.bodies[other]) != own}
 
     def rank(name: str) -> tuple[bool, ...]:  # later words tell apart what the earlier leave equal
         return (
-            roles[name].part in ("page", "tool") or beside(name),
+            roles[name].part in ("page", "tool") or (beside(name) and not faces(name, scene)),
             bool(_SIDE.search(name.lower())),
-            not (name in proxied or published(scene.bodies[name])),
-            not in_front(name),
+            name not in seen,
+            not (in_front(name) or faces(name, scene)),
+            beside(name),
             any(m.callee == name and m.caller in fronts(name) for m in scene.mentions),
             not scene.asks(name, stores),
             not scene.asks(name, behind),
@@ -58,13 +61,21 @@ def public(roles: Mapping[str, Guess], scene: Scene) -> set[str]:
 
 
 _SIDE = re.compile(
-    r"websocket|streaming|realtime|grpc\b|auth(server|n|z)?\b|identity|importer|consumer"
+    r"socket|streaming|realtime|grpc\b|auth(server|n|z)?\b|identity|importer|consumer"
 )
+_MADE_TO_FACE = re.compile(r"(^|[-_])(ui|client|front(-?end)?|web-?apps?)([-_](?!service)|$)")
 _BEHIND = re.compile(r"api|gateway|backend")
 _BESIDE = re.compile(
     r"admin|monitor|payment|docs\b|status|turbine|pebble|airflow|jupyter|notebook|mlflow|tensorboard"
     r"|(^|[-_])(db|database)([-_]|$)"
 )
+
+
+def faces(name: str, scene: Scene) -> bool:
+    """What it is made of says that users meet it: `shop-client`, `./shop-ui-admin`."""
+    image, folder, dockerfile = program_of(scene.bodies[name])
+    made_of = (repository(image).rpartition("/")[2], *re.split("/", f"{folder}/{dockerfile}"))
+    return any(_MADE_TO_FACE.search(text.lower()) for text in made_of)
 
 
 def beside(name: str) -> bool:

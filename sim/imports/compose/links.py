@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from sim.imports.compose.body import in_front
-from sim.imports.compose.merge import target_of
+from sim.imports.compose.merge import source_of, target_of
 from sim.imports.evidence import Confidence
 from sim.imports.images import Part, part_of_scheme, word_of
 from sim.schema.text.document import Key
@@ -258,11 +258,11 @@ def _config_files(body: Mapping[str, Any], folder: Path) -> Iterator[Path]:
     """Files that are mounted from beside this one, or stand where it is built."""
     places = []
     for volume in body.get("volumes") or []:
-        source = volume.get("source") if isinstance(volume, dict) else str(volume).split(":")[0]
-        if source and str(source).startswith((".", "/")) is False and target_of(volume) == source:
+        source = source_of(volume)
+        if not source.startswith((".", "/")) and target_of(volume) == source:
             continue
-        if source and not Path(str(source)).is_absolute():
-            places.append(folder / str(source))
+        if source and not Path(source).is_absolute():
+            places.append(folder / source)
     build = body.get("build") or {}
     context = str(build.get("context") or "")
     own = (Path(context) / str(build.get("dockerfile") or "Dockerfile")).parent

@@ -90,6 +90,12 @@ def split_port(text: str) -> tuple[str, str, str, str]:
     return ip, host, target, protocol
 
 
+def source_of(entry: object) -> str:
+    """The volume or the path of the host of one entry of `volumes:`."""
+    source = entry.get("source") if isinstance(entry, dict) else str(entry).split(":")[0]
+    return str(source or "")
+
+
 def target_of(entry: object) -> str:
     """The path in the container of one entry of `volumes:`."""
     if isinstance(entry, dict):

@@ -13,7 +13,6 @@ from sim.imports.compose.body import (
     plays,
     ports_of,
     program_of,
-    published,
     serves,
     word_of_build,
 )
@@ -24,9 +23,11 @@ from sim.imports.compose.scene import (
     Scene,
     alone_ends,
     asks_a_database,
+    asks_the_published,
     has_its_own,
     in_background,
     is_asked,
+    keeps_files,
     of_a_suite,
     ranked_stores,
     reached,
@@ -137,9 +138,6 @@ def _said(name: str, body: Mapping[str, Any], scene: Scene) -> tuple[Word, str] 
         if body.get("expose") == [] and named and named.part == "http":
             named = None
     words = ((named, "name"), (image, "image"), (built, "built from"))
-    page = next((word for word, _ in words if word and word.part == "page"), None)
-    if page and page.word in _ANYBODYS and program and program.part == "http":
-        return program, f"runs {program.word}"
     for word, where in (words[1], words[2], words[0]):
         if word and word.product and not (where != "image" and _contradicted(word, body, scene)):
             return word, f"{where} {word.word}"
@@ -151,7 +149,10 @@ def _names(name: str, body: Mapping[str, Any], scene: Scene) -> tuple[Word | Non
     named, image = word_of(name), word_of_image(str(body.get("image") or ""))
     if image and image.word in _EVERYDAY and of_a_suite(body, scene):
         return None, None
-    if image and _named_after_its_store(body, named, image):
+    last = repository(str(body.get("image") or ".")).rpartition("/")[2].lower()
+    if named and named.part == "store" and name.lower()[: -1 - len(named.word)] == last:
+        named = word_of(last)  # `fulltext_cockroach`, of the image `fulltext`: one of several
+    if image and _named_after_its_store(name, named, image, scene):
         return None if named and named.part == image.part != "http" else named, None
     return named, image
 
@@ -185,8 +186,8 @@ def _supposed(
 ) -> tuple[Word, str] | None:
     """What weaker signs say: data and callers, then words that name a part and no product."""
     named = next((word for word, where in words if where == "name"), None)
-    if named and "gateway" in named.word and "letsencrypt" in str(body.get("volumes")):
-        return Word("proxy", named.word, False), f"name {named.word}, keeps certificates"
+    if named and named.word == "gateway" and keeps_files(name, scene):
+        return Word("proxy", named.word, False), f"name {named.word}, keeps certificates or pages"
     engine = _engine_by_evidence(name, body, scene)
     may_be = named is None or named.part in ("database", "http")
     if engine and may_be and not serves(body) and not (program and program.part == "once"):
@@ -198,7 +199,10 @@ def _supposed(
         return Word(taken[0], name, True), f"others ask it as {taken[0]}"
     for word, where in words:
         if word and not _denied(word, where, name, body, scene):
-            return word, f"{where} {word.word}"
+            works = word.word != "bot" and _queued(name, scene)  # a bot's jobs come from outside
+            alone: Part = "worker" if works else "tool"
+            part = alone if word.part == "background" else word.part
+            return word._replace(part=part), f"{where} {word.word}"
     if serves(body):
         return Word("http", "", False), "publishes a port"
     return None
@@ -213,12 +217,14 @@ def _denied(word: Word, where: str, name: str, body: Mapping[str, Any], scene: S
         return over_http or asks_a_database(name, scene)
     if word.word in UNSURE and serves(body):
         return True
+    if word.part == "background":
+        return over_http or serves(body) or bool(body.get("expose")) or checked_over_http(body)
     if word.part == "tool" and where != "image" and body.get("build") and serves(body):
         stores = [n for n, other in scene.bodies.items() if plays(other, ENGINES)]
         return over_http or scene.asks(name, stores)  # built with the others, and keeps data
     if word.part == "tool" and not (where == "image" and body.get("ports")):
         return over_http
-    queued = any(scene.asks(name, (n,)) for n, b in scene.bodies.items() if plays(b, _QUEUES))
+    queued = _queued(name, scene)
     asked = over_http or (word.word not in _WORKS and checked_over_http(body))
     if word.part == "worker" and not queued and (asked or has_its_own(name, scene)):
         return True
@@ -231,6 +237,11 @@ def _denied(word: Word, where: str, name: str, body: Mapping[str, Any], scene: S
     parts = ("redis", "broker") if word.word in _WORKS else ("redis",)
     there = any(plays(other, parts) for other in scene.bodies.values())
     return not there or bool(twins(name, scene) and not (queued and word.word in _WORKS))
+
+
+def _queued(name: str, scene: Scene) -> bool:
+    """It asks a queue, by that one's image."""
+    return scene.asks(name, [n for n, body in scene.bodies.items() if plays(body, _QUEUES)])
 
 
 def _is_its_base(named: Word | None, base: Word) -> bool:
@@ -248,10 +259,6 @@ _EVERYDAY = ("collector", "connect", "connectors", "bot", "vector", "tunnel", "b
 _WORKS = ("worker", "workers", "consumer", "consumers")
 
 
-# words of a page that an application's own is called as well
-_ANYBODYS = ("dashboard", "dashboards", "console", "visualizer")
-
-
 def _serves_its_pages(body: Mapping[str, Any], named: Word | None, built: Word | None) -> bool:
     """Is a proxy's program in an image of one's own there for the pages in it? Neither its name nor
     the folder that it is built from says proxy."""
@@ -260,18 +267,18 @@ def _serves_its_pages(body: Mapping[str, Any], named: Word | None, built: Word |
     return plain and bool(body.get("build") or (image and image.part == "http"))
 
 
-# of a product, or an application's own
-_DASHBOARD = re.compile(r"(^|[-_.])(dashboard|console)s?([-_.](service|svc|app))?$")
-
-
-def _named_after_its_store(body: Mapping[str, Any], named: Word | None, image: Word) -> bool:
+def _named_after_its_store(name: str, named: Word | None, image: Word, scene: Scene) -> bool:
     """An application's image that says what it uses: `hello-app-redis`; a `shop-nginx` is one."""
+    body = scene.bodies[name]
     if image.part not in (*_SURE, "cache"):
         return False
+    engines = [n for n, b in scene.bodies.items() if plays(b, ENGINES) and n != name]
+    last = repository(str(body.get("image") or "")).rpartition("/")[2]
+    if image.part in ENGINES and not last.startswith(image.word) and scene.asks(name, engines):
+        return True  # `pdns-mysql`, which asks a MySQL
     if named_after_its_store(str(body.get("image") or ""), image, ports_of(body)):
         return True
-    head = repository(str(body.get("image") or "")).rpartition("/")[2].rpartition("-")[0]
-    word = word_of(head)
+    word = word_of(last.rpartition("-")[0])
     return bool(named and word and named.part == word.part == "http")
 
 
@@ -302,7 +309,10 @@ def _by_neighbours(
     """Nothing about itself says more: what the others make of it. Who runs the image of a web
     service and asks the queue works its jobs. `told`: another is known to answer users."""
     body = scene.bodies[name]
-    web = [scene.bodies[n] for n, guess in guesses.items() if guess.role == "http"]
+    pages = [n for n, guess in guesses.items() if guess.role == "http"]
+    web = [scene.bodies[n] for n in pages]
+    if body.get("ports") and not serves(body):
+        return Guess("other", "publishes ports by which no pages come", None, "low")
     queued = scene.asks(name, redis) and not scene.callers(name)
     if queued and program_of(body) in map(program_of, web):
         return Guess("worker", "the image of a web service, and it uses the queue", "worker", "low")
@@ -312,8 +322,6 @@ def _by_neighbours(
         return Guess("other", "runs beside a service of its program, unasked", None, "low")
     if any(m.part == "http" for m in scene.mentions if m.callee == name):
         return Guess("http", "others ask it over HTTP", "http", "medium")
-    if body.get("ports") and not serves(body):
-        return Guess("other", "publishes ports by which no pages come", None, "low")
     sure = any(m.confidence == "high" for m in scene.mentions if m.callee == name)
     ends = command_text(body) and not serves(body) and alone_ends(body, scene)
     if ends and not sure:
@@ -322,6 +330,8 @@ def _by_neighbours(
         return Guess("http", "others ask it", "http", "medium")
     if scene.callers(name):
         return Guess("http", "others depend on it", "http", "low")
+    if asks_the_published(name, pages, scene):
+        return Guess("other", "asks what is published, and is asked by nobody", None, "low")
     if maker_of(body) in {maker_of(other) for other in web} - {"", "."}:
         return Guess("http", "made by the same people as the others", "http", "low")
     if queued and len(web) <= _SUITE and (told or not body.get("expose")):
@@ -423,11 +433,9 @@ def _answering(
 def _of_the_application(
     name: str, guess: Guess, makers: set[str], guesses: Mapping[str, Guess], scene: Scene
 ) -> bool:
-    """A dashboard or an exporter (of documents) that those made who made the web services; a
-    service of settings that has a database."""
+    """An exporter (of documents) that those made who made the web services; a service of settings
+    that has a database."""
     own = maker_of(scene.bodies[name])
-    if guess.part == "page" and _DASHBOARD.search(name):
-        return own in makers - {"", "."} or (own == "." and published(scene.bodies[name]))
     if guess.part != "tool" or own not in makers - {"", "."}:
         return False
     if "config" in guess.why:

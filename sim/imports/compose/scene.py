@@ -9,8 +9,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from sim.imports.compose.body import (
+    in_front,
     maker_of,
     plays,
+    ports_of,
     program_of,
     published,
     restart_policy,
@@ -26,6 +28,7 @@ from sim.imports.compose.links import (
     hosts_of,
     stem,
 )
+from sim.imports.compose.merge import source_of
 from sim.imports.evidence import Confidence
 from sim.imports.images import ENGINES, Part, Word, word_of, word_of_image
 from sim.schema.stack import Role
@@ -119,6 +122,31 @@ def asks_a_database(name: str, scene: Scene) -> bool:
     known = host_names(scene.bodies)
     asked = [host for value in own.values() for host, part in hosts_of(value) if part in ENGINES]
     return any(known.get(host.lower(), host) != name for host in asked)
+
+
+def keeps_files(name: str, scene: Scene) -> bool:
+    """Certificates, or on the port of pages a volume that another fills, or both ports of pages."""
+    body = scene.bodies[name]
+    volumes = {
+        owner: {source_of(volume) for volume in other.get("volumes") or []}
+        for owner, other in scene.bodies.items()
+    }
+    own = volumes.pop(name)
+    named = {v for v in own.intersection(*[set().union(*volumes.values())]) if v[:1] not in "./~$"}
+    ports = ports_of(body)
+    return "letsencrypt" in str(own) or ("80" in ports and bool(named or "443" in ports))
+
+
+def asks_the_published(name: str, web: Collection[str], scene: Scene) -> bool:
+    """It is a client of the file's own: it asks a web service over HTTP that the world reaches, and
+    no store, and says of nothing that it listens."""
+    body = scene.bodies[name]
+    asked = [m for m in scene.mentions if m.caller == name]
+    over_http = [m.callee for m in asked if m.part == "http" and m.callee in web]
+    way_in = any(published(scene.bodies[callee]) for callee in over_http)
+    plain = not (in_front(name) or body.get("expose") or body.get("healthcheck"))
+    stores = any(plays(scene.bodies[m.callee], (*ENGINES, "redis")) for m in asked)
+    return way_in and plain and not stores and not scene.callers(name)
 
 
 def is_asked(name: str, scene: Scene) -> bool:
