@@ -86,6 +86,8 @@ def test_what_nobody_holds_is_status_1_and_what_somebody_holds_0(sim, calls, tmp
         (("--now", "kubernets"), "did you mean kubernetes?"),
         (("--sale", "-1"), "--sale: found -1"),
         (("--down-hour", "inf"), "--down-hour: found inf"),
+        (("--follow-up", "six hours"), "--follow-up: found 'six hours'"),
+        (("--deploys", "-1"), "--deploys: found -1"),
         (("--rates", "nowhere.yaml"), "nowhere.yaml"),
         (("--set", "stack.operator.detec=3s"), "did you mean detect?"),
     ],

@@ -12,11 +12,11 @@ cost is then what the first seed says, where an autoscaler rents.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from math import prod
 from statistics import fmean
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sim.results.bill import HOURS
 from sim.results.expectations import Expectation, Judgement, expectations, measured
@@ -113,9 +113,10 @@ def _entered(contest: Contest, points: Sequence[Proposal], usd: Sequence[float] 
     """With these as candidates, in order of cost; `usd`: what they cost, where a run says so."""
     candidates: list[Candidate] = []
     impossible: list[tuple[str, Settings, str]] = []
+    enter = _entrance(contest)
     for place, point in enumerate(points):
         try:
-            entry = _candidate(contest.plans, point)
+            entry = enter(point)
             candidates.append(entry._replace(usd=usd[place]) if usd else entry)
         except InputError as error:
             impossible.append((*point, str(error.issues[0])))
@@ -127,13 +128,25 @@ def _entered(contest: Contest, points: Sequence[Proposal], usd: Sequence[float] 
     return contest._replace(candidates=tuple(candidates), impossible=tuple(impossible))
 
 
-def _candidate(plans: Sequence[Plan], point: Proposal) -> Candidate:
-    name, settings = point
-    alone = [_alone(planned, name) for planned in plans]
-    cases = tuple(case for planned in alone for case in cases_at(planned, settings, "--over"))
-    now = alone[0].cases[0]
-    changed = {path: value for path, value in settings.items() if differs(now, path, value)}
-    return Candidate(name, settings, changed, monthly(cases[0]).total, cases)
+def _entrance(contest: Contest) -> Callable[[Proposal], Candidate]:
+    """Makes a candidate of a point. What stands there already is asked once for each value of a
+    dial, not for each point. It raises `InputError` for what cannot be."""
+    alone = {name: [_alone(each, name) for each in contest.plans] for name in contest.spaces}
+    says: dict[tuple[str, str, str], bool] = {}
+
+    def is_new(name: str, path: str, value: Any) -> bool:
+        key = (name, path, repr(value))
+        if key not in says:
+            says[key] = differs(alone[name][0].cases[0], path, value)
+        return says[key]
+
+    def enter(point: Proposal) -> Candidate:
+        name, settings = point
+        cases = tuple(case for each in alone[name] for case in cases_at(each, settings, "--over"))
+        changed = {path: value for path, value in settings.items() if is_new(name, path, value)}
+        return Candidate(name, settings, changed, monthly(cases[0]).total, cases)
+
+    return enter
 
 
 def _alone(planned: Plan, name: str) -> Plan:
@@ -185,13 +198,13 @@ def _holds(contest: Contest, name: str, figures: dict[str, object]) -> bool:
 # ---- where an optimiser proposes ----
 def _proposed(contest: Contest, run: BatchRunner) -> Contest:
     """The contest of those that it proposes. Raises KeyboardInterrupt."""
-    seed = contest.plans[0].ask.seed
+    seed, enter = contest.plans[0].ask.seed, _entrance(contest)
 
     def trial(points: Sequence[Proposal]) -> list[Tried | None]:
         entries: list[Candidate | None] = []
         for point in points:
             try:
-                entries.append(_candidate(contest.plans, point))
+                entries.append(enter(point))
             except InputError:
                 entries.append(None)
         able = [entry for entry in entries if entry is not None]

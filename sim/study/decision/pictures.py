@@ -26,7 +26,7 @@ from sim.report.plots.canvas import (
 from sim.report.text import words
 from sim.study.ask import setting_text
 from sim.study.decision.advice import Advice
-from sim.study.decision.decision_text import sentence
+from sim.study.decision.decision_sentences import sentence
 from sim.study.decision.merit import Estimate, estimate
 from sim.study.decision.sensitivity import Tornado, finding
 from sim.study.decision.sweep import Sweep, SweepPoint, findings
