@@ -151,7 +151,19 @@ def test_where_nothing_holds_it_says_so():
     ladder = cheapest.measure(contest("requests.arrived<1", SPACE[:1]), ALONE)
     assert ladder.winner is None
     assert {runner.standing for runner in ladder.runners} == {Standing.OUT}
-    assert cheapest_text.finding(ladder).startswith("None of 2 set-ups holds")
+    assert cheapest_text.finding(ladder) == (
+        "None of 2 set-ups holds requests.arrived<1 with a chance of 50%. The nearest: Compose as "
+        "it is, on 0 of 8 seeds."
+    )
+    assert cheapest_text.missed(ladder) == [
+        "What did not hold: requests.arrived<1 in container_crash (16 runs)"
+    ]
+
+
+def test_where_nothing_holds_what_came_nearest_is_shown():
+    runners = (Runner(0, 3, 4, Standing.OUT), Runner(1, 0, 4, Standing.OUT), Runner(2, 1, 1))
+    _, *rungs = cheapest_text.table(PriceLadder(contest(), runners, None, False), 2)
+    assert [rung[2] for rung in rungs] == ["3 of 4", "1 of 1"]
 
 
 def test_a_race_that_was_interrupted_says_so():

@@ -335,7 +335,7 @@ def test_the_hours_after_incidents_are_told_apart_and_what_holds_without_them():
     assert "as it is would leave 4 h for $120 a month" in decision_sentences.by_script(said)
     heads, *rows = decision_tables.kinds(said)
     assert [*heads[2:]] == [
-        "down as it is", "down Kubernetes", "work as it is", "work Kubernetes",
+        "down: as it is", "down: Kubernetes", "work: as it is", "work: Kubernetes",
     ]  # fmt: skip
     assert rows == [
         ("deploy", "12.0", "12 h", "0 s", "72.0 h", "0.0 h"),

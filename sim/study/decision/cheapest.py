@@ -12,6 +12,7 @@ cost is then what the first seed says, where an autoscaler rents.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from math import prod
@@ -77,6 +78,7 @@ class PriceLadder(NamedTuple):
     runners: tuple[Runner, ...]  # of each candidate
     winner: Runner | None
     interrupted: bool
+    missed: Mapping[tuple[str, str], int] = {}  # of an expectation and a scenario: runs without it
 
 
 def prepare(
@@ -161,16 +163,20 @@ def measure(contest: Contest, run: BatchRunner = Batch.run) -> PriceLadder:
     if contest.propose:
         contest = _proposed(contest, run)
 
+    missed: Counter[tuple[str, str]] = Counter()
+
     def trials(wanted: Sequence[tuple[int, int]]) -> list[bool | None]:
         entries = [(contest.candidates[place], seed) for place, seed in wanted]
-        return [
-            all(_holds(contest, entry.platform, each.figures) for each in done) if done else None
-            for (entry, _), done in zip(entries, _runs(contest, entries, run), strict=True)
-        ]
+        answers: list[bool | None] = []
+        for (entry, _), done in zip(entries, _runs(contest, entries, run), strict=True):
+            broken = _broken(contest, entry.platform, done)
+            missed.update(broken)
+            answers.append(not broken if done else None)
+        return answers
 
     race = Race(len(contest.candidates), contest.rule, seed, trials)
     winner = race.run()
-    return PriceLadder(contest, tuple(race.runners), winner, race.interrupted)
+    return PriceLadder(contest, tuple(race.runners), winner, race.interrupted, missed)
 
 
 def _runs(
@@ -190,9 +196,17 @@ def _runs(
     return [[done[0] for done in runs] if all(runs) else [] for runs in each]
 
 
-def _holds(contest: Contest, name: str, figures: dict[str, object]) -> bool:
+def _broken(
+    contest: Contest, name: str, done: Sequence[Replication]
+) -> list[tuple[str, str]]:  # fmt: skip
+    """What does not hold of a candidate's runs, one of each scenario, and in which."""
     about = [each for each in contest.wanted if each.platform in ("", name)]
-    return all(each.holds_in(figures) for each in about)
+    return [
+        (each.text, planned.name)
+        for planned, run in zip(contest.plans, done, strict=False)
+        for each in about
+        if not each.holds_in(run.figures)
+    ]
 
 
 # ---- where an optimiser proposes ----

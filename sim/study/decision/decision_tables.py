@@ -103,7 +103,7 @@ def kinds(advice: Advice) -> Cells:
     terms, other = advice.terms, other_side(advice.weighed, advice.choice)
     sides = (advice.weighed[0], best(advice), *([other] if other else ()))
     shown = {each.outcome.setup.name: each for each in sides}
-    heads = [f"{what} {name}" for what in ("down", "work") for name in shown]
+    heads = [f"{what}: {name}" for what in ("down", "work") for name in shown]
     rows: list[tuple[float, Sequence[str]]] = []
     for stream in advice.weighed[0].outcome.worlds[terms.world]:
         years = []
