@@ -156,8 +156,15 @@ def test_where_nothing_holds_it_says_so():
         "it is, on 0 of 8 seeds."
     )
     assert cheapest_text.missed(ladder) == [
-        "What did not hold: requests.arrived<1 in container_crash (16 runs)"
+        "What did not hold: requests.arrived<1 in container_crash:process_crash (16 runs)"
     ]
+
+
+def test_a_cheaper_one_of_which_the_seeds_cannot_tell_is_named():
+    runners = (Runner(0, 61, 64, Standing.UNCLEAR), WINS, Runner(2, 30, 64, Standing.OUT))
+    finding = cheapest_text.finding(PriceLadder(contest(), runners, WINS, False))
+    assert "Of 1 cheaper or as cheap the seeds cannot tell, such as Compose with " in finding
+    assert finding.endswith(": a chance of 87% to 99%.")
 
 
 def test_where_nothing_holds_what_came_nearest_is_shown():

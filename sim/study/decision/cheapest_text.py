@@ -50,7 +50,20 @@ def finding(ladder: PriceLadder) -> str:
     low, _ = likely(held, runs)
     return (
         f"{words.money(winner.usd)} a month: {_name(winner)} holds {slo} on {held} of {runs} seeds "
-        f"(chance at least {low:.0%}), {fresh[0]} of {fresh[1]} of them fresh."
+        f"(chance at least {low:.0%}), {fresh[0]} of {fresh[1]} of them fresh.{_untold(ladder)}"
+    )
+
+
+def _untold(ladder: PriceLadder) -> str:
+    """Cheaper ones that may hold, too."""
+    unclear = [r for r in ladder.runners if r.standing is Standing.UNCLEAR]
+    if not unclear:
+        return ""
+    first = unclear[0]
+    low, high = likely(first.held, first.runs)
+    return (
+        f" Of {len(unclear)} cheaper or as cheap the seeds cannot tell, such as "
+        f"{_name(ladder.contest.candidates[first.place])}: a chance of {low:.0%} to {high:.0%}."
     )
 
 
