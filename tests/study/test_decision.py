@@ -331,6 +331,8 @@ def test_the_hours_after_incidents_are_told_apart_and_what_holds_without_them():
     turns = {hinge.about: decision_sentences.clause(said, hinge) for hinge in said.hinges}
     assert turns["follow_up"] == "an incident takes 4.5 h in all or less (6 h now)"
     assert turns["deploys"] == "you deploy 0.15 times a week or less (0.23 now)"  # 8 a year
+    first = "Kubernetes pays unless incidents come 0.75 times as often or less or a deploy script"
+    assert decision_sentences.sentence(said).startswith(first)
     # a script would take the 12 deploys away: 4 h down and 20 USD stay
     assert "as it is would leave 4 h for $120 a month" in decision_sentences.by_script(said)
     heads, *rows = decision_tables.kinds(said)

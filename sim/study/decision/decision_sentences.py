@@ -86,9 +86,14 @@ def _unless(advice: Advice) -> str:
 
 
 def _turned(advice: Advice) -> str:
-    """The first assumption on which the need of an orchestrator hangs."""
+    """The first assumption on which the need of an orchestrator hangs; that no script looks at
+    deploys is one, too."""
     needless = [h for h in advice.hinges if h.near and not h.choice.orchestrator]
-    return f" unless {clause(advice, needless[0])}" if needless else ""
+    turns = [clause(advice, hinge) for hinge in needless[:1]]
+    pair = scripted(advice)
+    if pair and pair[0].money.total < best(advice).money.total:
+        turns.append("a deploy script does as much")
+    return f" unless {' or '.join(turns)}" if turns else ""
 
 
 def clause(advice: Advice, hinge: Hinge) -> str:
@@ -131,7 +136,9 @@ def rounded(value: float) -> str:
 
 
 def _about(price: float) -> str:
-    return dollars(price) if price >= 100.0 else words.money(price)
+    if price >= 100.0:
+        return dollars(price)
+    return words.money(price) if price >= 1.0 else f"${rounded(price)}"
 
 
 def _more(each: Weighed, now: Weighed) -> str:
@@ -201,23 +208,29 @@ def afterwards(advice: Advice) -> str:
     )
 
 
+def scripted(advice: Advice) -> tuple[Weighed, Weighed] | None:
+    """The best without an orchestrator, with deploys that go as under the cheapest of those that
+    are one, and that one; None: nobody deploys, or all are of one side."""
+    orchestrated = [w for w in advice.weighed if w.outcome.setup.orchestrator]
+    sides = 0 < len(orchestrated) < len(advice.weighed)
+    if not sides or not deploys_a_week(advice.decision):
+        return None
+    like = min(orchestrated, key=lambda each: each.money.total)
+    return with_deploys_of(rival(advice.weighed, advice.terms), like, advice.terms), like
+
+
 def by_script(advice: Advice) -> str:
     """What a deploy script would be worth: no set-up without an orchestrator has one."""
-    terms = advice.terms
-    if not deploys_a_week(advice.decision):
+    pair = scripted(advice)
+    if pair is None:
         return ""
-    orchestrated = [w for w in advice.weighed if w.outcome.setup.orchestrator]
-    if not orchestrated or len(orchestrated) == len(advice.weighed):
-        return ""
-    without = rival(advice.weighed, terms)
-    like = min(orchestrated, key=lambda each: each.money.total)
-    scripted = with_deploys_of(without, like, terms)
-    name, other = without.outcome.setup.name, like.outcome.setup.name
+    ours, like = pair
+    name, other = ours.outcome.setup.name, like.outcome.setup.name
     return (
         "No set-up without an orchestrator looks at a new version before the old one goes; a "
         "script can (blue/green behind the proxy). With deploys that go as on "
-        f"{other} {name} would leave {hours(scripted.year.down_h)} for "
-        f"{whole(scripted.money.total)} a month, the script not counted: {other} leaves "
+        f"{other} {name} would leave {hours(ours.year.down_h)} for "
+        f"{whole(ours.money.total)} a month, the script not counted: {other} leaves "
         f"{hours(like.year.down_h)} for {whole(like.money.total)}."
     )
 
@@ -237,7 +250,7 @@ def paying(advice: Advice) -> list[str]:
         ("the price of an hour", by_hour, f"{PAYS[0]} more than {_ranged(by_hour, _about)}",
          "something without an orchestrator is down as little"),
         ("traffic", by_request, f"{PAYS[1]} more than {_ranged(by_request, _about)}; at {price} "
-         f"each with {grown} times this traffic, if the servers still carry it",
+         f"each from {grown} times this traffic on, if the servers still carry it",
          "something without an orchestrator loses as few requests"),
         ("deploys", by_deploys, f"{PAYS[2]} more than {often} times a week ({rounded(now)} now)",
          f"however often {PAYS[2]}, something without an orchestrator costs less"),
