@@ -198,7 +198,8 @@ def written(platform, settings, tmp_path):
     for name, write in cheapest_text.PAGE.parts(ladder, more=True).items():
         write(tmp_path / name)
     (file,) = tmp_path.glob("*.yaml")
-    return file.name, list(YAML(typ="safe").load_all(file.read_text())), file.read_text()
+    text = file.read_text().replace("!reset ", "")
+    return file.name, list(YAML(typ="safe").load_all(text)), text
 
 
 def test_the_winner_as_a_compose_override(tmp_path):
