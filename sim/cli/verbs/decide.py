@@ -88,7 +88,8 @@ def _rates(file: Path | None, follow_up: str) -> Rates:
     if not follow_up:
         return known
     try:
-        return known.model_copy(update={"follow_up": parse_duration(follow_up)})
+        told = {"follow_up": parse_duration(follow_up), "follow_up_source": "told"}
+        return known.model_copy(update=told)
     except ValueError as error:
         found = repr(follow_up)
         raise InputError(field="--follow-up", found=found, expected=str(error)) from None

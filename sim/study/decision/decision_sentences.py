@@ -199,7 +199,7 @@ def afterwards(advice: Advice) -> str:
         "the answer is the same" if free == advice.choice
         else f"{free.name} costs least" if free.matters else "it does not matter"
     )  # fmt: skip
-    ours = ", as at Google" if not advice.decision.rates_file else ""
+    ours = ", as at Google" if advice.decision.rates.follow_up_source.startswith("Google") else ""
     return (
         f"Of {whole(now.money.total)} a month as it is {whole(usd)} are people's hours after "
         f"incidents ({each_h:g} h in all for each that somebody is paged for or users see{ours}), "
