@@ -98,19 +98,7 @@ def word_of(name: str) -> Word | None:
         for token in (pair, tokens[i], re.sub(r"\d+$", "", tokens[i])):
             if token in _PRODUCTS and token not in _NEUTRAL_WORDS:
                 return Word(_PRODUCTS[token], token, True)
-            if token in _PARTS and token not in _NEUTRAL_WORDS:
-                part = _PARTS[token]
-                if token in _WORKED and _QUEUES.intersection(tokens):
-                    part = "worker"  # `celery-backup`: the queue that it works
-                if part == "once" and not _NEUTRAL_WORDS.issuperset(tokens[i + 1 :]):
-                    continue  # a task is what its last noun says: `build-tools-chat` is a chat
-                others = {_PARTS.get(other) for other in tokens}
-                if token == "data" and "worker" in others:
-                    continue  # `worker-data` works on them
-                if part == "worker" and "scheduler" in others:
-                    part = "scheduler"  # `beat-worker`
-                if token in ("job", "jobs") and "once" in others:
-                    part = "once"  # `backup-job`
+            if part := _part_of(token, tokens, tokens[i + 1 :]):
                 return Word(part, token, False)
     if match := _JOINED.search(whole):
         return Word(_PARTS[match[1]], match[1], False)
@@ -119,6 +107,24 @@ def word_of(name: str) -> Word | None:
     # `server` alone is one that answers; behind a product's name it is that product
     said = set(tokens) & {"server", "service"}
     return Word("http", said.pop(), False) if len(said) == 1 else None
+
+
+def _part_of(token: str, tokens: Sequence[str], after: Sequence[str]) -> Part | None:
+    """The part that one word of a name says, among the others; None if it says none there."""
+    if token not in _PARTS or token in _NEUTRAL_WORDS:
+        return None
+    part, others = _PARTS[token], {_PARTS.get(other) for other in tokens}
+    if token in _WORKED and _QUEUES.intersection(tokens):
+        part = "worker"  # `celery-backup`: the queue that it works
+    if part == "once" and not _NEUTRAL_WORDS.issuperset(after):
+        return None  # a task is what its last noun says: `build-tools-chat` is a chat
+    if token == "data" and "worker" in others:
+        return None  # `worker-data` works on them
+    if part == "worker" and "scheduler" in others:
+        part = "scheduler"  # `beat-worker`
+    if token in ("job", "jobs") and "once" in others:
+        part = "once"  # `backup-job`
+    return part
 
 
 def _view(tokens: Sequence[str]) -> Part | None:

@@ -61,6 +61,8 @@ def test_what_nobody_holds_is_status_1_and_what_somebody_holds_0(sim, calls, tmp
         (("decide",), ("--now", "kubernets"), "did you mean kubernetes?"),
         (("decide",), ("--sale", "-1"), "--sale: found -1"),
         (("decide",), ("--down-hour", "inf"), "--down-hour: found inf"),
+        (("decide",), ("--follow-up", "six hours"), "--follow-up: found 'six hours'"),
+        (("decide",), ("--deploys", "-1"), "--deploys: found -1"),
         (("decide",), ("--rates", "nowhere.yaml"), "nowhere.yaml"),
         (("decide",), ("--set", "stack.operator.detec=3s"), "did you mean detect?"),
         (("audit",), ("--stack", "sspq"), "did you mean sspp?"),

@@ -114,6 +114,22 @@ def test_a_proxy_is_a_file_of_its_own_and_takes_the_port() -> None:
     assert "fall 5 rise 2" in written["haproxy.cfg"]
 
 
+def test_what_a_platform_asks_of_every_stack_is_written_too() -> None:
+    """Hardened Compose as it is changes no setting, and is not the reader's file."""
+    (case,) = plan(Ask("container_crash", ["compose_hardened"])).cases
+    written = apply.files(case, {}, "it holds")
+    services = YAML(typ="safe").load(written[apply.OVERRIDE].replace("!reset ", ""))["services"]
+    assert {"api", "worker", "postgres", "redis", "haproxy"} <= set(services)
+    assert services["api"]["deploy"]["replicas"] == 2
+    assert services["postgres"]["restart"] == "unless-stopped"
+    assert (
+        "not in this file: stack.services.redis.persistence=aof_everysec"
+        in (written[apply.OVERRIDE])
+    )
+    assert "beside this file: autoheal" in written[apply.OVERRIDE]
+    assert "server-template api- 2" in written[apply.PROXY]
+
+
 def test_our_own_reader_finds_the_proxy_before_two_replicas(tmp_path: Path) -> None:
     """The override over the file that it was made for, as Compose merges them."""
     base = tmp_path / "docker-compose.yml"

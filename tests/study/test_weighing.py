@@ -10,16 +10,15 @@ import pytest
 from sim.results.bill import MonthlyCost
 from sim.schema.stack import Stack
 from sim.study.decision.decision import WORLDS, Prospect, Prospects, setups
+from sim.study.decision.hinges import break_even, hinges
 from sim.study.decision.race import LOOKS, Race, Rule, Standing, standing
 from sim.study.decision.worth import (
     MATTERS_H,
     Choice,
     Money,
     Terms,
-    break_even,
     by_price,
     choose,
-    hinges,
     rival,
     seeds,
     steps,
@@ -40,7 +39,7 @@ def prospect(
     upkeep_h: float = 0.0,
     work_h: float = 0.0,
     rate: float = 1.0,
-    planned: bool = False,
+    deploys: bool = False,
 ) -> Prospect:
     """One kind of incident, alike in each world."""
     platform = "kubernetes" if orchestrator else "compose"
@@ -53,7 +52,7 @@ def prospect(
             "work": work_h * HOUR_S,
         }
     )
-    stream = (Recurrence("crash", rate, samples, planned),)
+    stream = (Recurrence("crash", rate, samples, deploys),)
     return Prospect(way, MonthlyCost(servers=usd), dict.fromkeys(WORLDS, stream))
 
 
@@ -87,7 +86,7 @@ PLAIN = Money(
         ({"migration": 2.0}, {"migration": 200.0}),
         ({"follow_up": 3.0}, {"incidents": 6.0 * 15.0 / 12.0 * 50.0}),
         ({"rates": 2.0}, {"incidents": 350.0}),
-        ({"planned": 2.0}, {}),  # it is none
+        ({"deploys": 2.0}, {}),  # it is none
         ({"down_hour": 10.0}, {"lost": 6.0 * 3.0 * 10.0 / 12.0}),
         ({"sale": 0.4}, {"lost": 6.0 * 500.0 * 0.4 / 12.0}),
         ({"down_hour": 10.0, "sale": 0.4}, {"lost": 15.0 + 100.0}),
@@ -100,9 +99,9 @@ def test_a_month_in_money(terms: Any, changed: Any) -> None:
     assert each.money.total == pytest.approx(sum(expected_money))
 
 
-def test_planned_work_comes_as_often_as_it_is_said() -> None:
-    deploys = decided(prospect("here", 0.0, HARMS, rate=6.0, planned=True))
-    (each,) = weigh(deploys, Terms(work_hour=50.0, planned=2.0, rates=3.0))
+def test_deploys_come_as_often_as_it_is_said() -> None:
+    deploys = decided(prospect("here", 0.0, HARMS, rate=6.0, deploys=True))
+    (each,) = weigh(deploys, Terms(work_hour=50.0, deploys=2.0, rates=3.0))
     assert each.year.down_h == pytest.approx(6.0 * 2.0 * 3.0 * 3.0)
 
 
@@ -212,7 +211,7 @@ def test_the_break_even_is_money_by_harm_and_its_range_that_of_the_seeds() -> No
     assert (by_hour.low, by_hour.high) == pytest.approx((54.8 - half, 54.8 + half), rel=1e-2)
     uneven = prospect("here", 10.0, *down(0.5, 4.0, 4.0, 4.0, 4.0))
     assert break_even(decided(uneven, ours), FREE)[0].low == 0.0  # no price is below it
-    assert by_request[1:] == by_deploys[1:] == (None, None, None)
+    assert by_request.value is by_deploys.value is None
     assert seeds(decided(here, ours)) == 5
     cheaper = prospect("Kubernetes", 5.0, *down(0.0), orchestrator=True)
     assert break_even(decided(here, cheaper), FREE)[0].value == 0.0
@@ -223,28 +222,28 @@ def test_the_break_even_is_money_by_harm_and_its_range_that_of_the_seeds() -> No
 def test_where_some_seed_saves_nothing_there_is_no_range() -> None:
     here = prospect("here", 10.0, *down(0.0, 2.0))
     ours = prospect("Kubernetes", 20.0, *down(0.0), orchestrator=True)
-    assert break_even(decided(here, ours), FREE)[0][1:] == (pytest.approx(120.0), None, None)
+    by_hour = break_even(decided(here, ours), FREE)[0]
+    assert by_hour[1:4] == (pytest.approx(120.0), None, None)
+    assert (by_hour.least, by_hour.most) == pytest.approx((60.0, 240.0))  # twice and half as often
 
 
 def test_what_is_varied() -> None:
-    says = dict(variations(Terms(work_hour=40.0, down_hour=100.0, sale=2.0), WORLDS))
-    assert says["an hour of work costs $20"].work_hour == 20.0
-    assert says["an hour of work costs $80"].work_hour == 80.0
-    assert says["an hour down costs $50"].down_hour == 50.0
-    assert says["an hour down costs $200"].down_hour == 200.0
-    assert says["a lost request costs $1.00"].sale == 1.0
-    assert says["a lost request costs $4.00"].sale == 4.0
-    assert says["incidents come half as often"].rates == 0.5
-    assert says["the upkeep of a set-up is twice as much"].upkeep == 2.0
-    assert says["getting there takes half the work"].migration == 0.5
-    assert says["an incident is followed by twice the work"].follow_up == 2.0
-    free = dict(variations(Terms(work_hour=40.0), WORLDS))
+    """Each factor at half and at double, the prices that are told, deploys where there are any."""
+    worlds = HERE.outcomes[0].worlds
+    now = Terms(work_hour=40.0, down_hour=100.0, sale=2.0)
+    tried = list(variations(now, worlds))
+    for lever in ("rates", "upkeep", "migration", "follow_up", "work_hour", "down_hour", "sale"):
+        told = {getattr(terms, lever) / getattr(now, lever) for terms in tried}
+        assert told == {0.5, 1.0, 2.0}
+    free = list(variations(Terms(work_hour=40.0), worlds))
     assert len(free) == 2 * 5 + len(WORLDS) - 1
-    assert {terms.world for terms in free.values()} == set(WORLDS)
+    assert {terms.world for terms in free} == set(WORLDS)
+    deploys = prospect("here", 0.0, HARMS, deploys=True).worlds
+    assert {terms.deploys for terms in variations(now, deploys)} == {0.5, 1.0, 2.0}
 
 
 def test_what_turns_the_need_for_an_orchestrator_comes_first() -> None:
-    """At 8 an hour the second is best: 15.33 of 16.67 and 16; at 4 the first, at 16 Kubernetes."""
+    """At 8 an hour the second is best: 15.33 of 16.67 and 16; at 6 the first, at 12 Kubernetes."""
     outcomes = (
         prospect("here", 10.0, *down(10.0)),
         prospect("middle", 14.0, *down(2.0)),
@@ -252,12 +251,25 @@ def test_what_turns_the_need_for_an_orchestrator_comes_first() -> None:
     )
     terms = FREE._replace(down_hour=8.0)
     assert chosen(terms, *outcomes).name == "middle"
-    assert [(hinge.says, hinge.choice.name) for hinge in hinges(decided(*outcomes), terms)] == [
-        ("incidents come twice as often", "Kubernetes"),
-        ("an hour down costs $16", "Kubernetes"),
-        ("incidents come half as often", "here"),
-        ("an hour down costs $4", "here"),
-    ]
+    found = hinges(decided(*outcomes), terms)
+    assert [(hinge.about, hinge.choice.name) for hinge in found] == [
+        ("rates", "Kubernetes"), ("down_hour", "Kubernetes"), ("rates", "here"),
+        ("down_hour", "here"),
+    ]  # fmt: skip
+    assert [hinge.factor for hinge in found] == pytest.approx([1.5, 1.5, 0.75, 0.75])
+
+
+def test_kubernetes_pays_where_it_is_cheaper_than_each_without_an_orchestrator() -> None:
+    """Against the dear one from 40 a month for 1 h a year on, against the other from 96 on; the
+    cheaper of two ways to run it counts."""
+    here = prospect("here", 10.0, *down(6.0))
+    dear = prospect("dear", 20.0, *down(5.0))
+    plain = prospect("Kubernetes", 70.0, *down(0.0), orchestrator=True)
+    tuned = prospect("tuned", 60.0, *down(0.0), orchestrator=True)
+    by_hour = break_even(decided(here, dear, plain, tuned), FREE)[0]
+    assert by_hour.value == pytest.approx(max(12 * 50.0 / 6.0, 12 * 40.0 / 5.0))
+    level = prospect("level", 20.0, *down(0.0))
+    assert break_even(decided(here, level, tuned), FREE)[0].value is None
 
 
 def test_steps_are_what_each_saves_by_what_it_costs() -> None:

@@ -5,25 +5,21 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from sim.study.decision.decision import Prospects
+from sim.study.decision.hinges import BreakEven, Hinge, break_even, hinges, turned
 from sim.study.decision.worth import (
     HANGS,
     SURE,
-    BreakEven,
     Choice,
-    Hinge,
     Improvement,
     Ranges,
     Terms,
     Threshold,
     Weighed,
-    break_even,
     by_price,
     choose,
     confidence,
-    hinges,
     ranges_of,
     steps,
-    turned,
     weigh,
 )
 
@@ -41,7 +37,8 @@ class Advice(NamedTuple):
     thresholds: list[Threshold]
     steps: list[Improvement]
     ranges: list[Ranges]  # of each set-up
-    turned: float  # of the assumptions that were tried: they say otherwise of the need
+    turns: int  # of the assumptions that were tried: they say otherwise of the need
+    tried: int
 
 
 def verdict(decision: Prospects, terms: Terms) -> Advice:
@@ -51,10 +48,10 @@ def verdict(decision: Prospects, terms: Terms) -> Advice:
     return Advice(
         decision, terms, weighed, choose(weighed, terms), confidence(decision, terms), found,
         break_even(decision, terms), by_price(weighed, terms.sale), steps(weighed), years,
-        turned(decision, terms, found),
+        *turned(decision, terms, found),
     )  # fmt: skip
 
 
 def is_torn(advice: Advice) -> bool:
     """Do the seeds agree, and the assumptions not?"""
-    return advice.sure >= SURE and advice.choice.matters and advice.turned > HANGS
+    return advice.sure >= SURE and advice.choice.matters and advice.turns > HANGS * advice.tried

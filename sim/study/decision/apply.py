@@ -20,8 +20,10 @@ from sim.control.load_balancing.haproxy import HAProxy
 from sim.dataplane.codes import Algorithm
 from sim.platforms import layers
 from sim.schema.databases import Pooler
+from sim.schema.fields import LawSpec
 from sim.schema.stack import ProbeSpec, Service
 from sim.simulation.case import Case
+from sim.study.causes import standing_at
 
 MIB = 2**20
 OVERRIDE, PATCHES = "compose.override.yaml", "kubernetes.yaml"
@@ -44,6 +46,7 @@ BALANCE = {
 
 def files(case: Case, settings: Mapping[str, Any], finding: str) -> dict[str, str]:
     """By their names; `finding`: why, as a comment on top."""
+    settings = {**_platform_s_own(case), **settings}
     of_kubernetes = "kubernetes" in {layer.platform for layer in layers(case.platform)}
     known = KUBERNETES if of_kubernetes else COMPOSE
     services = case.stack.services
@@ -61,7 +64,10 @@ def files(case: Case, settings: Mapping[str, Any], finding: str) -> dict[str, st
         elif field.startswith("pooler") and (pooler := services[name].pooler):
             snippets[POOLER] = _pooler(name, pooler, finding)
         else:
-            others.append(f"not in this file: {path}={value}")
+            told = f"{value.law} of {value.mean:g}s" if isinstance(value, LawSpec) else value
+            others.append(f"not in this file: {path}={told}")
+    if getattr(case.choices.health_checks, "name", "") == "autoheal":
+        others.append("beside this file: autoheal, which restarts what is unhealthy")
     others += [f"beside this file: {file}" for file in snippets]
     head = [finding, *others]
     if of_kubernetes:
@@ -74,6 +80,22 @@ def files(case: Case, settings: Mapping[str, Any], finding: str) -> dict[str, st
             entries[door]["ports"].yaml_set_ctag(Tag(suffix="!reset"))
         entries["haproxy"] = _balancer(case)
     return {OVERRIDE: _written(head, [{"services": entries}]), **snippets}
+
+
+def _platform_s_own(case: Case) -> dict[str, Any]:
+    """What a platform that builds on another asks of every stack, as settings."""
+    _, *later = layers(case.platform)
+    own = {}
+    for path in (path for layer in later for path in layer.settings):
+        root, role, *field = path.split(".")
+        names = [name for name, each in case.stack.services.items() if each.role == role]
+        parts = [(root, name, *field) for name in names] if root == "services" else [(path,)]
+        for place in (".".join(("stack", *part)) for part in parts):
+            own[place] = standing_at(case, place)
+    balancer = case.choices.load_balancing
+    if later and isinstance(balancer, HAProxy):
+        own[f"{case.platform}.load_balancing"] = balancer.name
+    return own
 
 
 # ---- what stands before them ----

@@ -12,11 +12,12 @@ cost is then what the first seed says, where an autoscaler rents.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from math import prod
 from statistics import fmean
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sim.results.bill import HOURS
 from sim.results.expectations import Expectation, Judgement, expectations, measured
@@ -77,6 +78,7 @@ class PriceLadder(NamedTuple):
     runners: tuple[Runner, ...]  # of each candidate
     winner: Runner | None
     interrupted: bool
+    missed: Mapping[tuple[str, str], int] = {}  # of an expectation and a scenario: runs without it
 
 
 def prepare(
@@ -113,9 +115,10 @@ def _entered(contest: Contest, points: Sequence[Proposal], usd: Sequence[float] 
     """With these as candidates, in order of cost; `usd`: what they cost, where a run says so."""
     candidates: list[Candidate] = []
     impossible: list[tuple[str, Settings, str]] = []
+    enter = _entrance(contest)
     for place, point in enumerate(points):
         try:
-            entry = _candidate(contest.plans, point)
+            entry = enter(point)
             candidates.append(entry._replace(usd=usd[place]) if usd else entry)
         except InputError as error:
             impossible.append((*point, str(error.issues[0])))
@@ -127,13 +130,25 @@ def _entered(contest: Contest, points: Sequence[Proposal], usd: Sequence[float] 
     return contest._replace(candidates=tuple(candidates), impossible=tuple(impossible))
 
 
-def _candidate(plans: Sequence[Plan], point: Proposal) -> Candidate:
-    name, settings = point
-    alone = [_alone(planned, name) for planned in plans]
-    cases = tuple(case for planned in alone for case in cases_at(planned, settings, "--over"))
-    now = alone[0].cases[0]
-    changed = {path: value for path, value in settings.items() if differs(now, path, value)}
-    return Candidate(name, settings, changed, monthly(cases[0]).total, cases)
+def _entrance(contest: Contest) -> Callable[[Proposal], Candidate]:
+    """Makes a candidate of a point. What stands there already is asked once for each value of a
+    dial, not for each point. It raises `InputError` for what cannot be."""
+    alone = {name: [_alone(each, name) for each in contest.plans] for name in contest.spaces}
+    says: dict[tuple[str, str, str], bool] = {}
+
+    def is_new(name: str, path: str, value: Any) -> bool:
+        key = (name, path, repr(value))
+        if key not in says:
+            says[key] = differs(alone[name][0].cases[0], path, value)
+        return says[key]
+
+    def enter(point: Proposal) -> Candidate:
+        name, settings = point
+        cases = tuple(case for each in alone[name] for case in cases_at(each, settings, "--over"))
+        changed = {path: value for path, value in settings.items() if is_new(name, path, value)}
+        return Candidate(name, settings, changed, monthly(cases[0]).total, cases)
+
+    return enter
 
 
 def _alone(planned: Plan, name: str) -> Plan:
@@ -148,16 +163,20 @@ def measure(contest: Contest, run: BatchRunner = Batch.run) -> PriceLadder:
     if contest.propose:
         contest = _proposed(contest, run)
 
+    missed: Counter[tuple[str, str]] = Counter()
+
     def trials(wanted: Sequence[tuple[int, int]]) -> list[bool | None]:
         entries = [(contest.candidates[place], seed) for place, seed in wanted]
-        return [
-            all(_holds(contest, entry.platform, each.figures) for each in done) if done else None
-            for (entry, _), done in zip(entries, _runs(contest, entries, run), strict=True)
-        ]
+        answers: list[bool | None] = []
+        for (entry, _), done in zip(entries, _runs(contest, entries, run), strict=True):
+            broken = _broken(contest, entry.platform, done)
+            missed.update(broken)
+            answers.append(not broken if done else None)
+        return answers
 
     race = Race(len(contest.candidates), contest.rule, seed, trials)
     winner = race.run()
-    return PriceLadder(contest, tuple(race.runners), winner, race.interrupted)
+    return PriceLadder(contest, tuple(race.runners), winner, race.interrupted, missed)
 
 
 def _runs(
@@ -177,21 +196,29 @@ def _runs(
     return [[done[0] for done in runs] if all(runs) else [] for runs in each]
 
 
-def _holds(contest: Contest, name: str, figures: dict[str, object]) -> bool:
+def _broken(
+    contest: Contest, name: str, done: Sequence[Replication]
+) -> list[tuple[str, str]]:  # fmt: skip
+    """What does not hold of a candidate's runs, one of each scenario, and in which."""
     about = [each for each in contest.wanted if each.platform in ("", name)]
-    return all(each.holds_in(figures) for each in about)
+    return [
+        (each.text, planned.name)
+        for planned, run in zip(contest.plans, done, strict=False)
+        for each in about
+        if not each.holds_in(run.figures)
+    ]
 
 
 # ---- where an optimiser proposes ----
 def _proposed(contest: Contest, run: BatchRunner) -> Contest:
     """The contest of those that it proposes. Raises KeyboardInterrupt."""
-    seed = contest.plans[0].ask.seed
+    seed, enter = contest.plans[0].ask.seed, _entrance(contest)
 
     def trial(points: Sequence[Proposal]) -> list[Tried | None]:
         entries: list[Candidate | None] = []
         for point in points:
             try:
-                entries.append(_candidate(contest.plans, point))
+                entries.append(enter(point))
             except InputError:
                 entries.append(None)
         able = [entry for entry in entries if entry is not None]

@@ -4,7 +4,7 @@ tried and why; and the winner as files to apply."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from shlex import quote
 from typing import Any
@@ -38,15 +38,32 @@ def finding(ladder: PriceLadder) -> str:
                 f"chance of {low:.0%} to {high:.0%}, and nothing holds for sure with "
                 f"{contest.rule.chance:.0%}."
             )
-        count = len(contest.candidates)
-        return f"None of {count} set-ups holds {slo} with a chance of {contest.rule.chance:.0%}."
+        near = _nearest(tried(ladder))[0]
+        return (
+            f"None of {len(contest.candidates)} set-ups holds {slo} with a chance of "
+            f"{contest.rule.chance:.0%}. The nearest: {_name(contest.candidates[near.place])}, on "
+            f"{near.held} of {words.plural(near.runs, 'seed')}."
+        )
     winner = contest.candidates[ladder.winner.place]
     fresh = ladder.winner.fresh or (0, 0)
     held, runs = ladder.winner.held + fresh[0], ladder.winner.runs + fresh[1]
     low, _ = likely(held, runs)
     return (
         f"{words.money(winner.usd)} a month: {_name(winner)} holds {slo} on {held} of {runs} seeds "
-        f"(chance at least {low:.0%}), {fresh[0]} of {fresh[1]} of them fresh."
+        f"(chance at least {low:.0%}), {fresh[0]} of {fresh[1]} of them fresh.{_untold(ladder)}"
+    )
+
+
+def _untold(ladder: PriceLadder) -> str:
+    """Cheaper ones that may hold, too."""
+    unclear = [r for r in ladder.runners if r.standing is Standing.UNCLEAR]
+    if not unclear:
+        return ""
+    first = unclear[0]
+    low, high = likely(first.held, first.runs)
+    return (
+        f" Of {len(unclear)} cheaper or as cheap the seeds cannot tell, such as "
+        f"{_name(ladder.contest.candidates[first.place])}: a chance of {low:.0%} to {high:.0%}."
     )
 
 
@@ -60,13 +77,22 @@ def tried(ladder: PriceLadder) -> list[Runner]:
     return [runner for runner in ladder.runners if runner.runs > 0]
 
 
+def _nearest(runners: Sequence[Runner]) -> list[Runner]:
+    """Those that held on the largest share of their seeds first, then the cheapest."""
+    return sorted(runners, key=lambda runner: (-runner.held / runner.runs, runner.place))
+
+
 def table(ladder: PriceLadder, most: int | None = None) -> Cells:
-    """The ladder: the winner last, before it what is cheaper and does not hold."""
+    """The ladder: the winner last, before it what is cheaper and does not hold; where nobody wins,
+    those that came nearest."""
     heads = ["a month", "set-up", "held", "chance (95 %)", "why"]
     rungs = tried(ladder)
     if most is not None and len(rungs) > most:
-        last = ladder.winner.place if ladder.winner else rungs[-1].place
-        rungs = [runner for runner in rungs if runner.place <= last][-most:]
+        winner = ladder.winner
+        rungs = (
+            [runner for runner in rungs if runner.place <= winner.place][-most:]
+            if winner else sorted(_nearest(rungs)[:most], key=lambda runner: runner.place)
+        )  # fmt: skip
     return [heads, *(_rung(ladder, runner) for runner in rungs)]
 
 
@@ -114,6 +140,13 @@ def untried(ladder: PriceLadder) -> list[str]:
     return lines
 
 
+def missed(ladder: PriceLadder) -> list[str]:
+    """What did not hold, most often first."""
+    each = sorted(ladder.missed.items(), key=lambda item: -item[1])
+    told = ", ".join(f"{slo} in {name} ({words.count(runs)} runs)" for (slo, name), runs in each)
+    return [f"What did not hold: {told}"] if each else []
+
+
 def proposing(ladder: PriceLadder) -> list[str]:
     """What an optimiser did, or could do."""
     contest = ladder.contest
@@ -138,7 +171,7 @@ def _lines(ladder: PriceLadder, lay: Lay, most: int | None) -> Iterator[str]:
     yield from lay(table(ladder, most))
     yield ""
     runs = sum(runner.runs + (runner.fresh or (0, 0))[1] for runner in ladder.runners)
-    yield from (f"{line}." for line in (*untried(ladder), *proposing(ladder)))
+    yield from (f"{line}." for line in (*missed(ladder), *untried(ladder), *proposing(ladder)))
     names = ", ".join(planned.name for planned in contest.plans)
     yield (
         f"{len(contest.candidates)} set-ups, {runs} of {len(contest.candidates)} x "
@@ -166,6 +199,10 @@ def record(ladder: PriceLadder) -> dict[str, Any]:
         "proposed": len(ladder.contest.candidates) if ladder.contest.propose else None,
         "winner": None if winner is None else rows(ladder)[winner.place],
         "ladder": rows(ladder),
+        "missed": [
+            {"slo": slo, "scenario": name, "runs": runs}
+            for (slo, name), runs in ladder.missed.items()
+        ],
         "impossible": [
             {"platform": name, **point, "why": reason}
             for name, point, reason in ladder.contest.impossible

@@ -117,9 +117,12 @@ class Prospects(NamedTuple):
     incidents: tuple[tuple[Rehearsal, Harms], ...] = ()  # once run: what each did
 
 
-def prepare(ask: Ask, rates: Rates, now: str = "compose") -> Prospects:
+def prepare(
+    ask: Ask, rates: Rates, now: str = "compose", deploys: float | None = None
+) -> Prospects:
     """Everything read and checked; `ask`: stack, traffic, settings, seed and reps (its scenario is
-    the kinds'); `now`: the platform that it runs on. Raises `InputError`."""
+    the kinds'); `now`: the platform that it runs on; `deploys`: a week, instead of those of
+    `rates`. Raises `InputError`."""
     ways = (setups()[0].model_copy(update={"platform": now}), *setups()[1:])
     names = tuple(dict.fromkeys(way.platform for way in ways))
     left_out: list[str] = []
@@ -135,6 +138,8 @@ def prepare(ask: Ask, rates: Rates, now: str = "compose") -> Prospects:
         raise refusals[0]  # the file itself
     if not plans:
         raise InputError(field="--stack", found=left_out[0], expected="one that an incident fits")
+    if deploys is not None:
+        rates = _deploying(rates, {name for name, own in plans.items() if _deploys(own)}, deploys)
     replays: list[Rehearsal] = []
     known: list[tuple[Setup, dict[str, Case]]] = []
     same: dict[str, tuple[str, ...]] = {}
@@ -159,6 +164,28 @@ def prepare(ask: Ask, rates: Rates, now: str = "compose") -> Prospects:
         setups=tuple((way, next(iter(mine.values()))) for way, mine in known),
         replays=tuple(replays), same=same, ask=ask,
     )  # fmt: skip
+
+
+def _deploys(planned: Plan | Case) -> bool:
+    return any(event.deploy is not None for event in planned.scenario.events)
+
+
+def _deploying(rates: Rates, kinds: set[str], a_week: float) -> Rates:
+    """With the kinds as often, all together, in the shares that they have."""
+    now = sum(kind.rate for kind in rates.kinds if kind.name in kinds) / rates.weeks
+    if not now:
+        found = f"{a_week:g}, of rates without a deploy"
+        raise InputError(field="--deploys", found=found, expected="rates with a kind that deploys")
+    scaled = (
+        kind.model_copy(update={"rate": kind.rate * a_week / now}) if kind.name in kinds else kind
+        for kind in rates.kinds
+    )
+    return rates.model_copy(update={"kinds": list(scaled)})
+
+
+def deploys_a_week(decision: Prospects) -> float:
+    year = decision.outcomes[0].worlds[AS_ASSUMED]
+    return sum(stream.rate for stream in year if stream.deploys) / WEEKS
 
 
 def _settings(planned: Plan, way: Setup) -> dict[str, Any]:
@@ -235,11 +262,14 @@ def measure(decision: Prospects, run: Runner = Batch.run) -> Prospects:
         samples.setdefault(key, []).append(harms)
     outcomes = []
     rates = decision.rates
+    deploying = {each.kind.name for each in decision.replays if _deploys(each.case)}
     for way, case in decision.setups:
         servers = case.stack.servers.count or 1
         worlds = {
             world: tuple(
-                Recurrence(kind.name, _rate(kind, rates, servers), tuple(found), kind.planned)
+                Recurrence(
+                    kind.name, _rate(kind, rates, servers), tuple(found), kind.name in deploying
+                )
                 for kind in rates.kinds
                 if (found := samples.get((way.name, world, kind.name)))
             )
@@ -306,5 +336,6 @@ def _harms(each: Rehearsal, done: Replication, rates: Rates) -> Harms:
         total(figures, "jobs.never_done"),
         0.0 if each.night else hands_on,
         hands_on if each.night else 0.0,
-        rates.follow_up / 3600.0 if after else 0.0,
+        # of the hours that an incident takes in all, the repair among them, what is left
+        max(0.0, rates.follow_up / 3600.0 - hands_on) if after else 0.0,
     )

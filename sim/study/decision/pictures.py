@@ -26,7 +26,8 @@ from sim.report.plots.canvas import (
 from sim.report.text import words
 from sim.study.ask import setting_text
 from sim.study.decision.advice import Advice
-from sim.study.decision.decision_text import sentence
+from sim.study.decision.decision_sentences import sentence
+from sim.study.decision.decision_tables import whole
 from sim.study.decision.merit import Estimate, estimate
 from sim.study.decision.sensitivity import Tornado, finding
 from sim.study.decision.sweep import Sweep, SweepPoint, findings
@@ -43,7 +44,7 @@ MONEY = (
 def page(finding: str, below: str, **options: float) -> Figure:
     """An empty slide with its finding on top."""
     figure = Slide(**options)
-    lines = textwrap.wrap(finding, 110)[:2]
+    lines = textwrap.wrap(finding, 110, max_lines=2, placeholder=" ...")
     size = 20.0 if len(finding) < 72 else 13.0
     figure.text(0.05, 0.94, "\n".join(lines), size=size, weight="bold", color=INK, va="center")
     figure.text(0.05, 0.885, below, size=11, color=GREY, va="center")
@@ -174,7 +175,7 @@ def setups(advice: Advice) -> Figure:
             value = getattr(each.money, part)
             right.barh(y, value, 0.6, begin, color=colour)
             begin += value
-        right.text(begin, y, f"  {words.money(begin)}", size=9, va="center", color=INK)
+        right.text(begin, y, f"  {whole(begin)}", size=9, va="center", color=INK)
     left.set_yticks(range(len(weighed)), [each.outcome.setup.name for each in weighed], size=10)
     right.set_yticks([])
     for axes in (left, right):

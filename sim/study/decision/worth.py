@@ -10,14 +10,12 @@ of the assumptions that were tried say otherwise of the need.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from sim.dataplane import draws
-from sim.results.intervals import bounds
 from sim.study.decision.decision import AS_ASSUMED, FEW, Prospect, Prospects
-from sim.study.decision.year import Harms, drawn, expected, ranges, span
+from sim.study.decision.year import Harms, Recurrence, drawn, expected, ranges, span
 
 MONTHS = 12.0
 MATTERS_H = 0.1  # hours a year; chosen
@@ -25,7 +23,6 @@ SURE = 0.6  # chosen
 HANGS = 0.25  # of the assumptions tried turn the need: then they decide, not the runs; chosen
 AGAIN = 200  # bootstrap samples
 PAID_OFF = 24.0  # months in which the work to get to a set-up is paid; chosen
-DEPLOYS = "deploys and other planned work come"
 HALF, DOUBLE = 0.5, 2.0
 MORE, SELDOM = 1.1, 12.0  # times as much, and so much more a year, is told of an answer; chosen
 
@@ -40,7 +37,7 @@ class Terms(NamedTuple):
     migration: float = 1.0  # of the work to get there
     follow_up: float = 1.0  # of the work after an incident
     rates: float = 1.0
-    planned: float = 1.0  # of deploys and other planned work
+    deploys: float = 1.0  # of how often one comes, failing ones too
     world: str = AS_ASSUMED
 
     @property
@@ -58,9 +55,14 @@ class Money(NamedTuple):
     lost: float  # what users' failures cost, as far as told
 
     @property
+    def price(self) -> float:
+        """What is paid for the set-up itself, whatever happens."""
+        return self.machines + self.upkeep + self.migration
+
+    @property
     def means(self) -> float:
         """Without what users' failures cost."""
-        return self.machines + self.upkeep + self.migration + self.incidents
+        return self.price + self.incidents
 
     @property
     def total(self) -> float:
@@ -83,29 +85,13 @@ class Choice(NamedTuple):
     matters: bool = True
 
 
-class Hinge(NamedTuple):
-    """An assumption at another value, where the rule says something else."""
-
-    says: str
-    choice: Choice
-
-
-class BreakEven(NamedTuple):
-    """Where Kubernetes begins to pay against the best without an orchestrator. None: never."""
-
-    says: str
-    value: float | None
-    low: float | None
-    high: float | None
-
-
 def weigh(decision: Prospects, terms: Terms, which: Sequence[int] = ()) -> list[Weighed]:
     """Each set-up; `which`: the samples, by index, that count (all)."""
     return [weigh_one(outcome, terms, which) for outcome in decision.outcomes]
 
 
 def weigh_one(outcome: Prospect, terms: Terms, which: Sequence[int] = ()) -> Weighed:
-    year = expected(outcome.worlds[terms.world], terms.rates, which, terms.planned)
+    year = expected(outcome.worlds[terms.world], terms.rates, which, terms.deploys)
     return Weighed(outcome, year, money_of(outcome, year, terms))
 
 
@@ -151,7 +137,7 @@ def _varied(outcome: Prospect, terms: Terms) -> Iterator[Weighed]:
     few seeds, by as much more as those have."""
     now, few = weigh_one(outcome, terms), weigh_one(outcome, terms, range(FEW))
     yield now
-    for _, other in variations(terms, outcome.worlds):
+    for other in variations(terms, outcome.worlds):
         if other.world == terms.world:
             yield weigh_one(outcome, other)
             continue
@@ -201,46 +187,25 @@ def seeds(decision: Prospects) -> int:
     return max(len(stream.samples) for stream in year)
 
 
-def variations(terms: Terms, worlds: Iterable[str]) -> Iterator[tuple[str, Terms]]:
-    """Each chosen number at half and at double, and each other world."""
-    for factor, word in ((HALF, "half"), (DOUBLE, "twice")):
-        yield f"incidents come {word} as often", terms._replace(rates=factor)
-        yield f"the upkeep of a set-up is {word} as much", terms._replace(upkeep=factor)
-        yield f"getting there takes {word} the work", terms._replace(migration=factor)
-        yield f"an incident is followed by {word} the work", terms._replace(follow_up=factor)
-        hour = factor * terms.work_hour
-        yield f"an hour of work costs ${hour:,.0f}", terms._replace(work_hour=hour)
-        if terms.down_hour:
-            price = factor * terms.down_hour
-            yield f"an hour down costs ${price:,.0f}", terms._replace(down_hour=price)
-        if terms.sale:
-            price = factor * terms.sale
-            yield f"a lost request costs ${price:,.2f}", terms._replace(sale=price)
-    for world in worlds:
-        if world != AS_ASSUMED:
-            yield world, terms._replace(world=world)
+# of Terms: what nobody publishes of your system, each at half and at double
+LEVERS = ("rates", "deploys", "follow_up", "upkeep", "migration", "work_hour", "down_hour", "sale")
 
 
-def hinges(decision: Prospects, terms: Terms) -> list[Hinge]:
-    """Where the choice is another one; first those where the need for an orchestrator is."""
-    answer = choose(weigh(decision, terms), terms)
-    seldom = choose(weigh(decision, terms, range(FEW)), terms)  # on the seeds of other worlds
-    other = [
-        Hinge(says, choice)
-        for says, varied in variations(terms, decision.outcomes[0].worlds)
-        if (choice := choose(weigh(decision, varied), varied))
-        != (answer if varied.world == terms.world else seldom)
-    ]
-    return sorted(other, key=lambda hinge: hinge.choice.orchestrator == answer.orchestrator)
+def levers(terms: Terms, worlds: Mapping[str, Sequence[Recurrence]]) -> list[str]:
+    """Those that are told and can act."""
+    deploys = any(stream.deploys for stream in worlds[terms.world])
+    return [name for name in LEVERS if getattr(terms, name) and (name != "deploys" or deploys)]
 
 
-def turned(decision: Prospects, terms: Terms, found: Sequence[Hinge]) -> float:
-    """Of all assumptions that were tried, the share with which the need of an orchestrator is
-    another one; `found`: where the choice is."""
-    answer = choose(weigh(decision, terms), terms)
-    tried = len(list(variations(terms, decision.outcomes[0].worlds)))
-    turns = [hinge for hinge in found if hinge.choice.orchestrator != answer.orchestrator]
-    return len(turns) / tried
+def times(terms: Terms, lever: str, factor: float) -> Terms:
+    return terms._replace(**{lever: factor * getattr(terms, lever)})
+
+
+def variations(terms: Terms, worlds: Mapping[str, Sequence[Recurrence]]) -> Iterator[Terms]:
+    """Each lever at half and at double, and each other world."""
+    for lever in levers(terms, worlds):
+        yield from (times(terms, lever, factor) for factor in (HALF, DOUBLE))
+    yield from (terms._replace(world=world) for world in worlds if world != AS_ASSUMED)
 
 
 # ---- from which price on ----
@@ -272,10 +237,10 @@ def by_price(weighed: Sequence[Weighed], sale: float = 0.0) -> list[Threshold]:
         thresholds.append(Threshold(price, best, money))
 
 
-def other_side(weighed: Sequence[Weighed], answer: Choice) -> Weighed:
+def other_side(weighed: Sequence[Weighed], answer: Choice) -> Weighed | None:
     """The least money of those that differ from the answer in the need of an orchestrator."""
     others = [w for w in weighed if w.outcome.setup.orchestrator != answer.orchestrator]
-    return min(others, key=lambda each: each.money.total)
+    return min(others, key=lambda each: each.money.total, default=None)
 
 
 def rival(weighed: Sequence[Weighed], terms: Terms) -> Weighed:
@@ -285,49 +250,12 @@ def rival(weighed: Sequence[Weighed], terms: Terms) -> Weighed:
     return next(each for each in without if each.outcome.setup.name == name)
 
 
-def break_even(decision: Prospects, terms: Terms) -> list[BreakEven]:
-    """Empty where the stack does not run on Kubernetes."""
-    weighed = weigh(decision, terms)
-    ours = next((w for w in weighed if w.outcome.setup.platform == "kubernetes"), None)
-    if ours is None or not any(not w.outcome.setup.orchestrator for w in weighed):
-        return []
-    without = rival(weighed, terms)
-    size = seeds(decision)
-
-    def price(which: Sequence[int], harm: str) -> float | None:
-        first, second = (weigh_one(each.outcome, terms, which) for each in (ours, without))
-        dearer = MONTHS * (first.money.means - second.money.means)
-        less = getattr(second.year, harm) - getattr(first.year, harm)
-        return max(0.0, dearer / less) if less > 0.0 else None
-
-    def deploys(which: Sequence[int]) -> float | None:
-        """How many times as often planned work comes where both cost the same (it is linear)."""
-
-        def dearer(planned: float) -> float:
-            varied = terms._replace(planned=planned)
-            first, second = (weigh_one(each.outcome, varied, which) for each in (ours, without))
-            return first.money.total - second.money.total
-
-        never, now = dearer(0.0), dearer(1.0)
-        return max(0.0, never / (never - now)) if now < never else None
-
-    return [
-        _over_seeds("an hour down costs", partial(price, harm="down_h"), size),
-        _over_seeds("a lost request costs", partial(price, harm="failed"), size),
-        _over_seeds(DEPLOYS, deploys, size),
-    ]
-
-
-def _over_seeds(
-    says: str, value: Callable[[Sequence[int]], float | None], size: int
-) -> BreakEven:  # fmt: skip
-    """With its range, where each seed has one."""
-    each = [value([k]) for k in range(size)]
-    known = [one for one in each if one is not None]
-    if len(known) < len(each) or len(each) < 2:
-        return BreakEven(says, value(()), None, None)
-    low, high = bounds(known)
-    return BreakEven(says, value(()), max(0.0, low), high)
+def with_deploys_of(each: Weighed, other: Weighed, terms: Terms) -> Weighed:
+    """The set-up with deploys that go as they do under the other one."""
+    theirs = {stream.kind: stream for stream in other.outcome.worlds[terms.world] if stream.deploys}
+    year = tuple(theirs.get(stream.kind, stream) for stream in each.outcome.worlds[terms.world])
+    worlds = {**each.outcome.worlds, terms.world: year}
+    return weigh_one(each.outcome._replace(worlds=worlds), terms)
 
 
 class Improvement(NamedTuple):
@@ -335,18 +263,19 @@ class Improvement(NamedTuple):
 
     weighed: Weighed
     saved_h: float
-    per_dollar: float | None  # hours a year by dollars a month; None: it costs nothing more
+    per_dollar: float | None  # hours a year by dollars a month of its price; None: it is no dearer
     per_work_hour: float | None
 
 
 def steps(weighed: Sequence[Weighed]) -> list[Improvement]:
-    """Those that take something away; the most for each hour of work first."""
+    """Those that take something away; the most for each hour of work first, what takes none before
+    all."""
     now = weighed[0]
     found = []
     for each in weighed[1:]:
         saved = now.year.down_h - each.year.down_h
-        dearer, work_h = each.money.means - now.money.means, each.outcome.setup.work / 3600.0
+        dearer, work_h = each.money.price - now.money.price, each.outcome.setup.work / 3600.0
         if saved > 0.0:
             by_money = saved / dearer if dearer > 0.0 else None
             found.append(Improvement(each, saved, by_money, saved / work_h if work_h else None))
-    return sorted(found, key=lambda step: -(step.per_work_hour or 0.0))
+    return sorted(found, key=lambda step: -(step.per_work_hour or float("inf")))

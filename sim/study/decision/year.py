@@ -36,7 +36,7 @@ class Recurrence(NamedTuple):
     kind: str
     rate: float
     samples: tuple[Harms, ...]
-    planned: bool = False  # work that somebody does: deploys, maintenance
+    deploys: bool = False  # somebody deploys: how often that is, only the reader knows
 
 
 def weighed(parts: Sequence[tuple[float, Harms]]) -> Harms:
@@ -47,14 +47,14 @@ def weighed(parts: Sequence[tuple[float, Harms]]) -> Harms:
 
 
 def expected(
-    year: Sequence[Recurrence], factor: float = 1.0, which: Sequence[int] = (), planned: float = 1.0
+    year: Sequence[Recurrence], factor: float = 1.0, which: Sequence[int] = (), deploys: float = 1.0
 ) -> Harms:
-    """The mean year. `factor`: of all rates, `planned`: also of those of planned work; `which`: the
+    """The mean year. `factor`: of all rates, `deploys`: also of those of deploys; `which`: the
     samples, by index, that count."""
     parts = []
     for stream in year:
         chosen = [stream.samples[i % len(stream.samples)] for i in which] or stream.samples
-        often = factor * stream.rate * (planned if stream.planned else 1.0)
+        often = factor * stream.rate * (deploys if stream.deploys else 1.0)
         parts += [(often / len(chosen), harms) for harms in chosen]
     return weighed(parts) if parts else Harms()
 
