@@ -24,15 +24,11 @@ from sim.schema.layers import stack_on
 from sim.schema.operator import Operator
 from sim.schema.scenario import Scenario
 from sim.schema.stack import Prices, Service, Stack
+from sim.schema.stack_checks import FIELD_ROLES
 from sim.schema.text.paths import child, is_record, record_type, types_below
 
-# whose service a field belongs to; `http` where nothing is said (every service has it)
-ROLES = {
-    "lookup": "proxy", "job": "worker", "job_size": "redis", "holds": "cache", "pooler": "postgres",
-    "connect": "postgres", "failover": "postgres", "follows": "postgres",
-    "cost_growth": "postgres", "keepalive": "postgres", "max_connections": "postgres",
-    "superuser_reserved_connections": "postgres", "reserved_connections": "postgres",
-}  # fmt: skip
+# who reads a field of a service, the usual one first; every service where nothing is said
+READERS = {**FIELD_ROLES, "lookup": ("proxy",)}
 
 
 # ---- the walk ----
@@ -75,8 +71,8 @@ def of_services(stack: Stack, platform: Platform) -> Iterator[Setting]:
     """Of the services that a stack has, as far as the platform reads them."""
     for name, service in stack.services.items():
         for setting in walk(service, f"stack.services.{name}"):
-            role = ROLES.get(setting.path.split(".")[3])
-            if role in (None, service.role) and is_read(setting, platform):
+            readers = READERS.get(setting.path.split(".")[3], (service.role,))
+            if service.role in readers and is_read(setting, platform):
                 yield setting
 
 
@@ -136,7 +132,7 @@ def of_any_stack(name: str) -> list[Setting]:
 def _of_any_service() -> Iterator[Setting]:
     """Each field of a service once, under the role that has it."""
     for setting in walk(Service(role="http"), "", switched_off=True):
-        role = ROLES.get(setting.path.split(".")[1], "http")
+        role, *_ = READERS.get(setting.path.split(".")[1], ("http",))
         yield setting._replace(path=f"stack.services.{role}{setting.path}")
 
 

@@ -154,6 +154,12 @@ def never_done(run: Run) -> int:
     return max(0, run.jobs_wanted - jobs(ENQUEUED)(run)) + sum(lost(run).values())
 
 
+def _limit_at_peak(run: Run) -> int:
+    """Slots of the databases when the most were in use: later somebody may have raised them."""
+    used, limit = run.series["connections"], run.series["connection_limit"]
+    return int(limit[np.argmax(used)]) if used.any() else run.gauge.connection_limit
+
+
 def percentile(path: str, share: float, row: TableRow) -> Figure:
     """A percentile of the latencies of good answers, None if there was none; below `latency_all_s`
     of all requests, one that failed being answered never: None if it falls on one of those."""
@@ -263,7 +269,7 @@ FIGURES: tuple[Figure, ...] = (
         "redundancy_lost_s", Unit.SECONDS, metrics.redundancy_lost_s,
         TableRow(RECOVERY, 30, "redundancy lost"),
     ),
-    Figure("connections.limit", Unit.COUNT, lambda run: run.gauge.connection_limit),
+    Figure("connections.limit", Unit.COUNT, _limit_at_peak),
     Figure(
         "connections.peak", Unit.COUNT, lambda run: run.gauge.connections_peak,
         TableRow(DATABASE, 10, "peak of the limit", pair="{} of {}", other="connections.limit"),

@@ -73,13 +73,23 @@ def under(
         return np.asarray(answered / (high - low), dtype=np.float64)
 
     best = np.maximum(share(threshold), share(1.0 - threshold))
-    return _spread(best < threshold - 1e-9, busy, buckets, reach)
+    begun = np.searchsorted(requests, requests[busy + 1] - enough, side="right") - 1
+    ended = np.searchsorted(requests, requests[busy] + enough)
+    back = np.where(begun < 0, reach, busy + 1 - begun)
+    ahead = np.where(ended > buckets, reach, ended - busy)
+    return _spread(best < threshold - 1e-9, busy, buckets, reach, (back, ahead))
 
 
 def _spread(
-    verdict: NDArray[np.bool_], busy: NDArray[np.intp], buckets: int, reach: int
+    verdict: NDArray[np.bool_],
+    busy: NDArray[np.intp],
+    buckets: int,
+    reach: int,
+    apart: tuple[NDArray[np.intp], NDArray[np.intp]],
 ) -> NDArray[np.bool_]:
     """Give each quiet bucket the verdict of its nearest busy one, within `reach`; beyond: False.
+    `apart`: of each busy one how far back, and ahead, as many requests lie as a window must hold:
+    no further it reaches towards one with another verdict.
 
     Before the first and after the last busy bucket nobody came, so nothing was down.
     """
@@ -87,10 +97,13 @@ def _spread(
     after = np.clip(np.searchsorted(busy, everyone), 0, busy.size - 1)
     before = np.clip(after - 1, 0, None)
     to_after, to_before = np.abs(busy[after] - everyone), np.abs(everyone - busy[before])
-    nearest = np.where(to_before <= to_after, before, after)
-    distance = np.minimum(to_before, to_after)
+    earlier = to_before <= to_after
+    nearest = np.where(earlier, before, after)
+    known = np.where(earlier, apart[0][before], apart[1][after])
+    known = np.where(verdict[before] == verdict[after], reach, np.minimum(known, reach))
     inside = (everyone >= busy[0]) & (everyone <= busy[-1])
-    return np.asarray(verdict[nearest] & (distance <= reach) & inside, dtype=np.bool_)
+    near = (np.minimum(to_before, to_after) <= known) & inside
+    return np.asarray(verdict[nearest] & near, dtype=np.bool_)
 
 
 def due(run: Run) -> NDArray[np.int64]:

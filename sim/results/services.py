@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from statistics import fmean
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from sim.dataplane.codes import JOB_CAUSES, REQUEST_CAUSES, Outcome
 from sim.dataplane.tables import (
     ARRIVED,
@@ -159,14 +161,16 @@ def refusing(run: Run, service: str) -> str:
 
 def trouble(run: Run) -> tuple[float, float] | None:
     """From when to when users were served badly for the first time, in seconds; a minute at least,
-    since what is given up is counted when it is given up."""
-    bad, width = metrics.degraded(run), run.recording.bucket_s
-    if not bad.any():
+    since what is given up is counted when it is given up. What is less than a tenth as long as the
+    longest such time is passed over: seconds in which somebody else's errors come together."""
+    edges = np.diff(np.pad(metrics.degraded(run).astype(int), 1))
+    starts, ends = np.flatnonzero(edges > 0), np.flatnonzero(edges < 0)
+    if not starts.size:
         return None
-    first = int(bad.argmax())
-    rest = bad[first:]
-    last = first + (len(rest) if rest.all() else int((~rest).argmax()))
-    return first * width, max(last * width, first * width + LEAST_S)
+    lengths = ends - starts
+    first = int((10 * lengths >= lengths.max()).argmax())
+    from_s, until_s = (float(side[first]) * run.recording.bucket_s for side in (starts, ends))
+    return from_s, max(until_s, from_s + LEAST_S)
 
 
 def health(run: Run, service: str, from_s: float, until_s: float) -> Health:
@@ -184,11 +188,13 @@ def rows(platforms: Mapping[str, Figures]) -> dict[str, list[tuple[str, tuple[st
     services = _lines([f.get("services", {}) for f in everyone], cell)
     if any(f.get("began_at") for f in everyone):
         services.append(("it began at", tuple(f.get("began_at") or "-" for f in everyone)))
+    databases = _lines([f.get("databases", {}) for f in everyone], database_cell)
     queues = _lines([f.get("queues", {}) for f in everyone], queue_cell)
     callers = _lines([dict(edges(f)) for f in everyone], caller_cell)
     return {
         "Endpoints": _lines([f.get("endpoints", {}) for f in everyone], endpoint_cell),
         "Services": services,
+        "Databases": databases if len(databases) > 1 else [],
         "Queues": queues if len(queues) > 1 else [],
         "Caches": _lines([f.get("caches", {}) for f in everyone], cache_cell),
         "Callers": callers if len(callers) > 1 else [],
@@ -209,6 +215,16 @@ def _lines(
 ) -> list[tuple[str, tuple[str, ...]]]:
     names = dict.fromkeys(name for side in sides for name in side)
     return [(name, tuple(show(side.get(name)) for side in sides)) for name in names]
+
+
+def database_cell(counts: Mapping[str, Any] | None) -> str:
+    """`at most 25 connections, 583 refused, full for 31 s`."""
+    if counts is None or not (counts["connections_peak"] or counts["connections_refused"]):
+        return "not asked"
+    refused, full_s = counts["connections_refused"], counts["exhausted_s"]
+    parts = [f"at most {counts['connections_peak']:,.0f} connections"]
+    parts += [f"{refused:,.0f} refused"] if refused else []
+    return ", ".join([*parts, *([f"full for {full_s:,.0f} s"] if full_s >= 0.5 else [])])
 
 
 def queue_cell(counts: Mapping[str, Any] | None) -> str:

@@ -7,10 +7,18 @@ from typing import Any
 
 import pytest
 
-from sim.constants.catalogue import by_hand, constants, everywhere, of_any_stack, of_platform
+from sim.constants.catalogue import (
+    by_hand,
+    constants,
+    everywhere,
+    of_any_stack,
+    of_platform,
+    of_services,
+)
 from sim.constants.facts import Setting
 from sim.library.scenarios import load_scenario
-from sim.platforms import configured, names
+from sim.library.stacks import load_stack
+from sim.platforms import configured, load, names
 from sim.schema.scenario import Event
 from sim.schema.settings import apply_settings, parse_setting
 from sim.schema.stack import Stack
@@ -118,3 +126,13 @@ def test_what_a_platform_has_beside_upstream_is_told():
     lost = tuned["kubernetes_tuned.scheduling.lifecycle.toleration_s"]
     assert (lost.value, lost.fact.value) == (30.0, 300.0)
     assert tuned["kubernetes_tuned.autoscaling.keda.polling_s"].value == 30.0
+
+
+def test_a_service_is_told_what_its_role_reads():
+    """A queue refuses writes without replicas, a database does not; a worker has no backlog."""
+    stack = load_stack("shop")
+    paths = {s.path for s in of_services(stack, load("kubernetes"))}
+    assert "stack.services.queue.min_replicas_to_write" in paths
+    assert not [p for p in paths if p.endswith("min_replicas_to_write") and ".orders." in p]
+    assert "stack.services.web.backlog" in paths
+    assert "stack.services.mailer.backlog" not in paths

@@ -27,6 +27,13 @@ def test_a_request_waits_ten_seconds_or_three_and_a_half_starts(startup_s, expec
     assert pending_s(startup_s, 10.0, 3.5) == expected
 
 
+# ---- by hand ----
+def test_a_scale_by_command_sets_the_minimum_which_the_autoscaler_keeps():
+    """`--min 4` is the only command there is: it holds, where ECS' alarms would take tasks away."""
+    run = replay("cloud_run", {"scale": {"services": {"http": 4}}}, horizon_s=1200.0)
+    assert run.series["ready"][-1] == 4.0
+
+
 # ---- to zero and back ----
 def idle_hour(least: int, boot: str = "3s", timeout: str = "20s") -> Run:
     """Ten busy minutes, an hour without a request, then customers again."""

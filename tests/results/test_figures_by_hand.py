@@ -11,6 +11,7 @@ import pytest
 from sim.dataplane.codes import LATENCY_BINS, JobLoss
 from sim.dataplane.tables import ARRIVED, DONE, ENQUEUED, FIRST_LOSS, IN_SLO, SUCCEEDED, Recording
 from sim.results import metrics
+from sim.results.figures import figure_at
 from sim.results.intervals import EXTREMES, MEAN_95, bounds, interval, kind
 from sim.results.run import LostRows, Run
 from tests.results.synthetic import REFUSED, recording, run, series
@@ -217,3 +218,15 @@ def test_of_few_values_the_extremes_are_told() -> None:
     half = 2.7764 * 2.5**0.5 / 5**0.5
     assert bounds([1.0, 2.0, 3.0, 4.0, 5.0]) == pytest.approx((3.0 - half, 3.0 + half))
     assert interval([1.0, 3.0]) == pytest.approx((2.0 - 12.7062, 2.0 + 12.7062))
+
+
+def test_a_peak_is_told_with_the_limit_of_then():
+    """All 97 slots are taken once; then somebody raises them to 297, of which 40 are used."""
+    record = recording(1.0, 600, ())
+    seen = series(record)
+    seen["connections"][100] = 97
+    seen["connection_limit"][200:] = 297
+    figure = figure_at("connections.limit")
+    assert figure.of(run(record=record, series=seen)) == 97
+    seen["connections"][300] = 98
+    assert figure.of(run(record=record, series=seen)) == 297

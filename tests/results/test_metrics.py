@@ -146,6 +146,19 @@ def test_a_verdict_reaches_five_minutes_into_quiet_and_no_further(apart_s, down_
     assert not flags[101 + apart_s :].any()
 
 
+def test_a_verdict_reaches_into_an_idle_hour_no_further_than_its_own_gaps_explain():
+    """Users at 5/s leave for an hour, come back to ten seconds of failures, and go on: what is
+    known of the hour is 4 s before the first one, 20 requests' worth; so the other way round."""
+    due = np.full(4800, 5, dtype=np.int64)
+    due[600:4200] = 0
+    woken, gone = due.copy(), due.copy()
+    woken[4200:4210] = 0
+    gone[590:600] = 0
+    for good in (woken, gone):
+        assert metrics.under(due, good, 0.5).sum() == 10 + 4
+    assert metrics.under(due, np.minimum(woken, gone), 0.5).sum() == 20 + 300 + 300  # down on both
+
+
 @pytest.mark.parametrize(("good", "down"), [(9, True), (10, False)])
 def test_exactly_the_threshold_is_not_under_it(good, down):
     due = np.full(60, 20, dtype=np.int64)

@@ -114,6 +114,14 @@ def test_it_began_at_the_database_that_refused_most(refusals, connections_refuse
         assert line == "Services: it began at the database orders, which refused 70 connections"
 
 
+def test_a_second_of_somebody_elses_errors_is_no_beginning():
+    """One second at minute two, then five minutes and 41 s: it began with these."""
+    record = synthetic.recording(down=((120.0, 121.0), (300.0, 641.0)), rate=50.0)
+    assert services.trouble(synthetic.run(record=record)) == (300.0, 641.0)
+    alone = synthetic.recording(down=((120.0, 121.0),), rate=50.0)
+    assert services.trouble(synthetic.run(record=alone)) == (120.0, 180.0)
+
+
 def test_nothing_began_where_users_bore_it():
     calm = synthetic.run(
         down=(),
@@ -196,5 +204,9 @@ def test_rows_for_people():
     assert rows["Services"]["it began at"] == ("web",)
     mails = "90 pushed, 80 done, 2 lost, 1 twice, 8 left (the oldest for 12 s)"
     assert rows["Queues"] == {"mails": (mails,), "parcels": ("nothing pushed",)}
+    orders = services.database_cell(
+        {"connections_peak": 25, "connections_refused": 583, "exhausted_s": 31.2}
+    )
+    assert orders == "at most 25 connections, 583 refused, full for 31 s"
     web = "100 calls, 8.0 % failed (3.0 % given up), 1.2 tries each"
     assert rows["Callers"]["web to api"] == (web,)

@@ -15,7 +15,8 @@ from sim.control.core.choices import DOCKER_STOP, Maintaining, Shimmed, stop_com
 from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster, Container, Server
 from sim.control.faults import changes, control_plane, maintenance, network, stores
-from sim.control.people import runbooks
+from sim.control.people import growth, runbooks
+from sim.control.people.commands import GOOGLE, console_of
 from sim.control.people.human import Human
 from sim.control.people.on_call import deploy
 from sim.control.resource_limits.profiles import cpu_limit
@@ -283,8 +284,9 @@ def server_crash(cluster: Cluster, spec: events.ServerCrash) -> Loop:
     server = hit(cluster, spec)
     if not server.alive:
         return
-    lost = [c.name for c in cluster.on(server) if c.alive]
-    cluster.say("server_crash", server.name, f"{server.name} crashes with {', '.join(lost)}")
+    lost = ", ".join(c.name for c in cluster.on(server) if c.alive)
+    with_it = f" with {lost}" if lost else ": nothing ran there"
+    cluster.say("server_crash", server.name, f"{server.name} crashes{with_it}")
     cluster.server_down(server, gone=not spec.returns)
     if not spec.returns:
         return
@@ -343,11 +345,17 @@ def leak(cluster: Cluster, spec: events.Leak) -> Loop:
 
 
 def scale(cluster: Cluster, spec: events.Scale) -> None:
-    """A wish for replicas by command; whoever keeps their number carries it out."""
+    """A wish for replicas by command; whoever keeps their number carries it out. An autoscaler goes
+    on by its own rule (HPA, Nomad's, ECS' alarms: the next look may take it back); where the only
+    command is for the least (`gcloud run services update --min`), that is what it sets."""
     for name, replicas in spec.services.items():
         service = resolve(cluster.stack, name)
         cluster.say("scale", service, f"{replicas} replicas of {service} are asked for")
-        cluster.want(service, replicas)
+        least = 0
+        if console_of(cluster) == GOOGLE and cluster.service(service).scaling is not None:
+            growth.keep_at_least(cluster, service, replicas)
+            least = cluster.desired[service]
+        cluster.want(service, max(replicas, least))
 
 
 def traffic(cluster: Cluster, spec: events.ArrivalRate) -> None:

@@ -10,7 +10,7 @@ import math
 
 from sim.control.core.choices import Maintaining, able
 from sim.control.core.clock import Loop, Rank, Task
-from sim.control.core.cluster import Server
+from sim.control.core.cluster import Cluster, Server
 from sim.control.load_balancing.haproxy import HAProxy
 from sim.control.people import runbooks
 from sim.control.people.commands import Verb, command_of, console_of
@@ -59,10 +59,17 @@ def want(human: Human, service: str, wanted: int) -> Loop:
     verb: Verb = "least" if autoscaled else "scale"
     if not (yield from typed(human, verb, service, wanted)):
         return
-    if scaling is not None and autoscaled:
+    if autoscaled:
+        keep_at_least(cluster, service, wanted)
+    cluster.want(service, wanted)
+
+
+def keep_at_least(cluster: Cluster, service: str, wanted: int) -> None:
+    """The least of an autoscaler, and its most as far as that has to follow."""
+    scaling = cluster.service(service).scaling
+    if scaling is not None:
         most = max(scaling.max, wanted)
         cluster.edit(service, scaling=scaling.model_copy(update={"min": wanted, "max": most}))
-    cluster.want(service, wanted)
 
 
 def front(human: Human) -> Loop:

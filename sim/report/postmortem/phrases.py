@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from sim.report.text import words
 
 REQUESTS = {  # sim.dataplane.codes.Outcome
-    "refused": "refused (nobody listened)",
+    "refused": "refused (nobody listened, or no longer on that connection)",
     "no_backend": "with no replica to go to",
     "connect_timeout": "never connected",
     "client_timeout": "given up by their clients",
@@ -31,7 +31,7 @@ JOBS = {  # sim.dataplane.codes.JobLoss
 
 
 def ended(counts: Mapping[str, float], phrases: Mapping[str, str]) -> str:
-    """`1,018 refused (nobody listened), 1 cut off when a process died`: the most first; one
+    """`1,018 never connected, 1 cut off when a process died`: the most first; one
     alone without its number."""
     order = sorted(((n, name) for name, n in counts.items() if n), key=lambda x: (-x[0], x[1]))
     if len(order) == 1:  # the number has been told
