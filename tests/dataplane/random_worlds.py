@@ -39,8 +39,9 @@ INF = math.inf
 class Dice:
     """Random choices; durations fall on the lattice, if there is one."""
 
-    def __init__(self, seed: int, lattice: bool) -> None:
+    def __init__(self, seed: int, lattice: bool, services: int) -> None:
         self.random = Random(2 * seed + lattice)
+        self.services = services  # tiers: each asks those below, so that nobody waits for himself
         self.aside = Random(10**9 + 2 * seed + lattice).choice  # leaves all else as it would be
         self.beside = Random(4 * 10**9 + 2 * seed + lattice)  # ... as well
         self.lattice = self.random.choice((1 / 32, 1 / 32, 1 / 128)) if lattice else 0.0
@@ -137,7 +138,7 @@ def worker(dice: Dice, calm: float) -> Profile:
 DATABASES, QUEUES, CACHES = 3, 3, 2
 NUMBERED = {Kind.DATABASE: DATABASES, Kind.QUEUE: QUEUES, Kind.WORKER: QUEUES}
 SELDOM = 0.02
-SERVICES = 4  # tiers: each asks the ones below it, so that nobody waits for himself
+FEW, MANY = 4, 8  # services
 
 
 def told(dice: Dice, calm: float, profile: Profile, tier: int) -> Profile:
@@ -145,11 +146,12 @@ def told(dice: Dice, calm: float, profile: Profile, tier: int) -> Profile:
     below = tier > 0 or profile.kind == Kind.WORKER  # jobs come here: if each made one, no end
     if below:
         profile = replace(profile, push_rate=min(profile.push_rate, SELDOM))
-    if dice(0.5 if tier == SERVICES - 1 else 0.2):
+    if dice(0.5 if tier == dice.services - 1 else 0.2 if dice.services == FEW else 0.05):
         return profile
     made: list[StoryStep] = []
     kinds = [Does.CPU, Does.CPU, Does.WAIT, Does.QUERY, Does.PUSH, Does.FAIL]
-    kinds += [Does.CALL] * (4 if tier < SERVICES - 1 else 0)
+    wide = dice.services > FEW  # calls enough to reach the last of many
+    kinds += [Does.CALL] * ((20 if wide else 4) if tier < dice.services - 1 else 0)
     for i in range(dice.int(1, 6)):
         does = dice.pick(*kinds) if i or dice(0.3) else Does.CPU
         if sum(step.does == Does.CALL for step in made) == 2 - (tier > 0):
@@ -162,7 +164,7 @@ def told(dice: Dice, calm: float, profile: Profile, tier: int) -> Profile:
             does, 0
         )
         if does == Does.CALL:
-            target = dice.int(tier + 1, SERVICES - 1)
+            target = dice.int(tier + 1, min(tier + 2, dice.services - 1) if wide else FEW - 1)
         made.append(
             StoryStep(
                 does,
@@ -441,7 +443,8 @@ class Author:
             if len(of_kind) == 1 and kind in (Kind.HTTP, Kind.WORKER, Kind.DATABASE)
         }
         self.tier_of: dict[int, int] = {}  # of containers; 0: what users ask
-        self.tiers = dice.pick(1, 1, 2, 3, SERVICES)
+        most = dice.services
+        self.tiers = dice.pick(1, 1, 2, 3, FEW) if most == FEW else dice.pick(5, 6, most)
         self.below = [  # the versions of each tier but the first
             [self.known(told(dice, calm, http(dice, calm), tier)) for _ in range(dice.int(1, 2))]
             for tier in range(1, self.tiers)
@@ -534,7 +537,7 @@ class Author:
     def publish(self, t: float, all_of_them: bool = False, service: int = 0) -> None:
         """Sometimes with replicas of services below it, which then are its own."""
         dice = self.dice
-        lowest = service if dice(0.9) else SERVICES
+        lowest = service if dice(0.9) else dice.services
         apis = [
             c
             for c, kind in enumerate(self.kind_of)
@@ -735,7 +738,7 @@ def ways(dice: Dice) -> tuple[Way, ...]:
     shares = dice.aside(((), (), (), (1.0,), (0.5, 0.5), (0.2, 0.5, 0.3), (0.0, 0.4, 0.6)))
     if not shares or dice.aside((True, False)):
         return tuple(Way(share, 0, endpoint) for endpoint, share in enumerate(shares))
-    asked = [(dice.aside(range(SERVICES)), dice.aside((0, 0, 1, 2))) for _ in shares]
+    asked = [(dice.aside(range(dice.services)), dice.aside((0, 0, 1, 2))) for _ in shares]
     return tuple(Way(share, *whom) for share, whom in zip(shares, asked, strict=True))
 
 
@@ -747,9 +750,9 @@ def stay(users: Random, horizon: float) -> Stay:
     return Stay(begin, users.choice((INF, begin + 0.25 * horizon)))
 
 
-def make_world(seed: int, lattice: bool) -> World:
+def make_world(seed: int, lattice: bool, services: int = FEW) -> World:
     """The world of this seed: (workload, profiles, script, restart delays, end)."""
-    dice = Dice(seed, lattice)
+    dice = Dice(seed, lattice, services)
     long = dice(0.1)  # long and slow: save points of 300 s are reached
     horizon = dice.s(400.0, 700.0) if long else dice.s(15.0, 40.0)
     rate = dice.random.uniform(1.0, 3.0) if long else dice.pick(5.0, 20.0, 40.0, 60.0)
@@ -762,7 +765,7 @@ def make_world(seed: int, lattice: bool) -> World:
         routing=routing(dice),
         bucket_s=dice.pick(0.5, 1.0, 10.0),
         lattice_s=dice.lattice,
-        services=SERVICES if dice.lattice else 1,
+        services=dice.services if dice.lattice or dice.services > FEW else 1,
         mix=ways(dice),
         users=tuple(stay(users, horizon) for _ in range(users.choice((0, 0, 0, 1, 3, 9)))),
         think=Law(
@@ -782,7 +785,9 @@ def make_world(seed: int, lattice: bool) -> World:
         author.succeed(t)
         author.part(t)
     soonest = 8.0 if long else 1.0  # who never finds memory is started a thousand times, not more
-    restart = tuple(soonest * dice.pick(0.125, 0.25, 1.0, INF) for _ in range(20))
+    restart = tuple(
+        soonest * dice.pick(0.125, 0.25, 1.0, INF) for _ in range(20 if services == FEW else 48)
+    )
     script = sorted(author.steps, key=lambda step: step.t_s)
     end = horizon + dice.pick(0.0, 5.0, 30.0)
     return World(workload, tuple(author.profiles), tuple(script), restart, end)

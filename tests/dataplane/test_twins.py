@@ -13,12 +13,14 @@ import pytest
 from sim.dataplane.codes import Kind, LawKind
 from sim.dataplane.kernel.plane import CompiledPlane
 from sim.dataplane.profile import Client, Law, Profile, Routing, Workload
+from tests.dataplane import random_worlds
 from tests.dataplane.random_worlds import make_world
 from tests.dataplane.twins import compiled, difference, reference
 from tests.dataplane.worlds import at, constant, drive, exponential, poisson, world
 
 FEW = range(0, 24)
 MANY = range(24, 124)
+WIDE = range(124, 500)  # two of each, with those above a thousand
 
 
 @pytest.mark.parametrize("lattice", [False, True], ids=["continuous", "lattice"])
@@ -32,6 +34,13 @@ def test_random_worlds_agree(seed: int, lattice: bool) -> None:
 @pytest.mark.parametrize("seed", MANY)
 def test_many_random_worlds_agree(seed: int, lattice: bool) -> None:
     assert difference(make_world(seed, lattice)) == ""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("lattice", [False, True], ids=["continuous", "lattice"])
+@pytest.mark.parametrize("seed", WIDE)
+def test_random_worlds_of_up_to_eight_services_agree(seed: int, lattice: bool) -> None:
+    assert difference(make_world(seed, lattice, random_worlds.MANY)) == ""
 
 
 @pytest.mark.parametrize("seed", range(6))

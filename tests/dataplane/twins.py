@@ -12,7 +12,7 @@ from sim.dataplane.kernel.plane import CompiledPlane
 from sim.dataplane.plane import DataPlane
 from sim.dataplane.profile import Workload
 from sim.dataplane.reference.plane import ReferencePlane
-from tests.dataplane.random_worlds import CACHES, DATABASES, QUEUES, SERVICES
+from tests.dataplane.random_worlds import CACHES, DATABASES, MANY, QUEUES
 from tests.dataplane.worlds import Run, World, drive
 
 
@@ -33,7 +33,7 @@ def watched(plane_class: Any, world: World, tick_s: float) -> tuple[Run, list[An
 
     def observe(plane: DataPlane) -> None:
         seen.append((plane.now, plane.gauge()))
-        seen.extend((f"service {i}", plane.service_gauge(i)) for i in range(SERVICES))
+        seen.extend((f"service {i}", plane.service_gauge(i)) for i in range(MANY))
         seen.extend((f"database {i}", plane.database_gauge(i)) for i in range(DATABASES))
         seen.extend((f"queue {i}", plane.queue_gauge(i)) for i in range(QUEUES))
         seen.extend((f"cache {i}", plane.cache_gauge(i)) for i in range(CACHES))
