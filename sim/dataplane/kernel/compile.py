@@ -6,6 +6,7 @@ third of the compile time.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -58,36 +59,39 @@ def counted_from_zero() -> Iterator[None]:
 
 @contextmanager
 def linked_only() -> Iterator[None]:
-    """While an entry compiles: inner functions are only linked into it, and are its own.
+    """While an entry compiles: inner functions are only linked into it, once, and are its own.
 
-    Numba would optimise each with all that it calls, and make machine code of it that nobody runs:
-    a third of the compile time. Nor may others call what is linked in: so LLVM drops what it has
-    inlined everywhere, inlines at any size what is called once, and sees that no call fails, which
-    makes the plane a seventh faster. Where numba's insides have changed, none of it happens."""
+    Numba would link all that each calls into each, again and again, optimise it, and make machine
+    code of it that nobody runs: half of the compile time. Nor may others call what is linked in: so
+    LLVM drops what it has inlined everywhere, inlines at any size what is called once, and sees
+    that no call fails, which makes the plane a seventh faster. Where numba's insides have changed,
+    none of it happens."""
     library: Any = getattr(codegen, "JITCodeLibrary", None)
     target: Any = getattr(codegen, "JITCPUCodegen", None)
-    steps = ("_optimize_final_module", "_finalize_final_module", "_finalize_dynamic_globals")
+    steps = ("_optimize_final_module", "finalize", "_finalize_dynamic_globals")
     if not all(hasattr(library, step) for step in steps) or not hasattr(target, "set_env"):
         other_insides("its steps of linking have moved")
         yield
         return
-    optimise, finalise, set_env = (
-        library._optimize_final_module, library._finalize_final_module, target.set_env,
-    )  # fmt: skip
+    optimise, finalise, set_env = library._optimize_final_module, library.finalize, target.set_env
 
     def optimise_entry(self: Any) -> None:
-        if self.name not in INNER:
-            for part in self._final_module.functions:
-                if part.linkage.name == "linkonce_odr" and not part.is_declaration:
-                    part.linkage = "internal"
-            optimise(self)
+        for part in self._final_module.functions:
+            if part.linkage.name == "linkonce_odr" and not part.is_declaration:
+                part.linkage = "internal"
+        optimise(self)
 
     def finalise_entry(self: Any) -> None:
-        if self.name not in INNER:
-            finalise(self)
-        else:
+        if self.name in INNER:
+            for part in self._final_module.functions:
+                if part.linkage.name == "external" and not part.is_declaration:
+                    part.linkage = "linkonce_odr"
+            self._shared_module = self._final_module
             self._finalize_dynamic_globals()
             self._finalized = True
+        else:
+            self._linking_libraries = list(all_called(self, {}))
+            finalise(self)
 
     def set_env_if_loaded(self: Any, name: str, env: Any) -> None:
         if self._engine.get_global_value_address(name):
@@ -95,14 +99,43 @@ def linked_only() -> Iterator[None]:
 
     with global_compiler_lock:
         library._optimize_final_module = optimise_entry
-        library._finalize_final_module = finalise_entry
+        library.finalize = finalise_entry
         target.set_env = set_env_if_loaded
         try:
             yield
         finally:
             library._optimize_final_module = optimise
-            library._finalize_final_module = finalise
+            library.finalize = finalise
             target.set_env = set_env
+
+
+def all_called(library: Any, found: dict[Any, None]) -> dict[Any, None]:
+    """The libraries of all that it calls, and of what these call, in order of appearance."""
+    for part in library._linking_libraries:
+        if part not in found:
+            found[part] = None
+            all_called(part, found)
+    return found
+
+
+@contextmanager
+def in_short() -> Iterator[None]:
+    """While an entry compiles: a record is told in a word, and nothing is collected.
+
+    Numba writes out all columns of all tables for each step that it takes with each function,
+    which nobody reads: a fifth of the compile time. A tenth goes to looking for garbage among what
+    it keeps."""
+    record: Any = types.Record
+    in_full, collects = record.__repr__, gc.isenabled()
+    with global_compiler_lock:
+        record.__repr__ = lambda self: f"a record of {self.size} bytes"
+        gc.disable()
+        try:
+            yield
+        finally:
+            record.__repr__ = in_full
+            if collects:
+                gc.enable()
 
 
 @cache
@@ -169,7 +202,7 @@ def shared(function: F, **uses: Any) -> F:
 @contextmanager
 def compiling() -> Iterator[None]:
     """While an entry compiles."""
-    with linked_only(), counted_from_zero(), named_by_content():
+    with linked_only(), counted_from_zero(), named_by_content(), in_short():
         yield
 
 
