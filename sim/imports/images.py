@@ -52,9 +52,8 @@ _WORDS = read_yaml((Path(__file__).parent / "words.yaml").read_text(encoding="ut
 _PRODUCTS, _IMAGES, _PARTS = (_table(_WORDS[key]) for key in ("products", "images", "parts"))
 # behind the name of a store: a tool with pages for it
 _VIEWS = "ui admin express console dashboard dashboards manager viewer browser web gui commander"
-_ADMIN = re.compile(
-    r"(php|pg|my|sql|db|mongo|redis|ldap|rabbit|kafka|es)\w*admin\d?"
-)  # `phpldapadmin`
+# `phpldapadmin`
+_ADMIN = re.compile(r"(php|pg|my|sql|db|mongo|redis|ldap|rabbit|kafka|es)\w*admin\d?")
 _VIEW_WORDS = {*_VIEWS.split(), "insight", "explorer", "map"}
 _NEUTRAL = (
     "server service image alpine ha cluster master primary node single standalone docker container"
@@ -153,9 +152,7 @@ def word_of_image(image: str) -> Word | None:
         return Word(_IMAGES[known], known, True)
     owner, _, last = re.sub(r"[-_]with[-_].*", "", repository(image)).rpartition("/")
     maker = word_of(owner) if last in ("server", "database", "db", "controller") and owner else None
-    if maker and maker.part in (*ENGINES, "proxy"):
-        return maker
-    return word_of(last)
+    return maker if maker and maker.part in (*ENGINES, "proxy") else word_of(last)
 
 
 # the ports of a store or broker: an image named after what it uses listens on others

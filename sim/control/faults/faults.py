@@ -351,11 +351,11 @@ def scale(cluster: Cluster, spec: events.Scale) -> None:
     for name, replicas in spec.services.items():
         service = resolve(cluster.stack, name)
         cluster.say("scale", service, f"{replicas} replicas of {service} are asked for")
-        least = 0
+        wanted = replicas
         if console_of(cluster) == GOOGLE and cluster.service(service).scaling is not None:
             growth.keep_at_least(cluster, service, replicas)
-            least = cluster.desired[service]
-        cluster.want(service, max(replicas, least))
+            wanted = max(replicas, cluster.desired[service])
+        cluster.want(service, wanted)
 
 
 def traffic(cluster: Cluster, spec: events.ArrivalRate) -> None:

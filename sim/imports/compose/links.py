@@ -140,8 +140,8 @@ def _own(key: str, name: str, callee: str, variables: Mapping[str, Mapping[str, 
     one that uses the store?"""
     value = variables[name][key]
     holders = [other for other, own in variables.items() if own.get(key) == value]
-    own = [other for other in holders if stem(other) and other != callee]
-    owners = [other for other in own if stem(other) == stem(callee) or _of(key, stem(other))]
+    users = [other for other in holders if stem(other) and other != callee]
+    owners = [other for other in users if stem(other) == stem(callee) or _of(key, stem(other))]
     return len(holders) < _SHARED or not owners or name in owners
 
 

@@ -196,9 +196,7 @@ def _runs(
     return [[done[0] for done in runs] if all(runs) else [] for runs in each]
 
 
-def _broken(
-    contest: Contest, name: str, done: Sequence[Replication]
-) -> list[tuple[str, str]]:  # fmt: skip
+def _broken(contest: Contest, name: str, done: Sequence[Replication]) -> list[tuple[str, str]]:
     """What does not hold of a candidate's runs, one of each scenario, and in which."""
     about = [each for each in contest.wanted if each.platform in ("", name)]
     return [

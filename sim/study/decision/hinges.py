@@ -90,12 +90,12 @@ def _tipping(
     def is_other(choice: Choice) -> bool:
         return choice != answer
 
-    for end, turned in ((ends[0], is_needed), (ends[0], is_other), (ends[1], is_needed)):
-        if turned(at(end)):
+    for end, flips in ((ends[0], is_needed), (ends[0], is_other), (ends[1], is_needed)):
+        if flips(at(end)):
             same, other = 0.0, log(end)
             for _ in range(HALVINGS):
                 middle = (same + other) / 2.0
-                same, other = (same, middle) if turned(at(exp(middle))) else (middle, other)
+                same, other = (same, middle) if flips(at(exp(middle))) else (middle, other)
             return Hinge(lever, exp(other), at(exp(other)))
     return None
 
