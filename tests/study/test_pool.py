@@ -50,7 +50,7 @@ def workers() -> list[BaseProcess]:
 
 def test_what_breaks_in_a_worker_ends_the_study_early() -> None:
     """The worker gets the first task; this process goes on from the end meanwhile."""
-    many = 60
+    many = 5000  # a minute's work here: far more than a process takes to begin
     finished: dict[int, Replication] = {}
     runs = batch("kubernetes", *["compose"] * many)
     runs = replace(runs, cases=(broken(runs.cases[0]), *runs.cases[1:]))
