@@ -10,11 +10,8 @@
 
 from __future__ import annotations
 
-import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
-
-from sim.control.relocations import Signpost as _Signpost
 
 if TYPE_CHECKING:
     from sim.library.scenarios import list_scenarios, load_scenario
@@ -28,7 +25,6 @@ if TYPE_CHECKING:
     from sim.study.result import Result, columns
     from sim.study.session import Session
 
-sys.meta_path.append(_Signpost())  # an import by a name of 0.1.0 is told the new one
 __version__ = "0.3.0"
 
 __all__ = [

@@ -99,12 +99,14 @@ MAY: dict[str, tuple[str, ...]] = {
         "sim.control.core.choices", "sim.control.scheduling.microvms",
         "sim.control.people.human",  # when it is night
         "sim.control.load_balancing.haproxy", "sim.dataplane.codes",  # whose file is written
+        "sim.control.mechanisms",
     ),
     # which means a platform has a field for is a matter of its mechanisms
     "sim.study.equal_means": ("sim.simulation", "sim.control", "sim.schema"),
     # a step between two platforms is tried by booting it
     "sim.study.rungs": (
         "sim.study", "sim.simulation", "sim.platforms", "sim.results", "sim.schema",
+        "sim.control.mechanisms",
     ),
     # options alone: the names of exports, and what readers of files take
     "sim.cli.options": ("sim.report.exports.formats", "sim.imports.evidence"),

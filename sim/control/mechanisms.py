@@ -1,10 +1,9 @@
 """Mechanisms by name: what a platform, a scenario or `--set` may put into one of the ten choices.
 
 A mechanism is found by where it stands: a frozen record in a file of its capability's room
-(`sim/control/rolling_updates/`) that says `capability: ClassVar[str] = "rolling_updates"` and
-`name: ClassVar[str] = "canary"`, the word that people write. Nothing else has to be edited for a
-new one. A record without `capability` is one platform's own: it has a name, and `--set` does not
-know it.
+(`sim/control/rolling_updates/`) that says `capability: ClassVar[str] = "rolling_updates"`. The word
+that people write is its class's name. Nothing else has to be edited for a new one. A record without
+`capability` is one platform's own: `--set` does not know it.
 """
 
 from __future__ import annotations
@@ -18,8 +17,8 @@ from typing import Any
 
 
 def name_of(mechanism: type) -> str:
-    """The name that its class gives; the class's in snake case where a user's own gives none
-    (`MyCanary` -> `my_canary`)."""
+    """Its class's name in snake case (`MyCanary` -> `my_canary`), or what the class gives as its
+    `name`: a word that stays, whatever the class is called."""
     given = vars(mechanism).get("name")
     if isinstance(given, str):
         return given

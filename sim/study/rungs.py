@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import fields, replace
 from typing import Any, NamedTuple
 
+from sim.control.mechanisms import name_of
 from sim.platforms import checked, takes
 from sim.platforms.platform import Platform
 from sim.results.figures import total
@@ -230,7 +231,7 @@ def differences(here: Case, there: Case) -> str:
 
 
 def _mechanism(choice: Any) -> str:
-    return "the operator" if choice is None else str(getattr(choice, "name", type(choice).__name__))
+    return "the operator" if choice is None else name_of(type(choice))
 
 
 def _manifests(here: Stack, there: Stack) -> list[str]:

@@ -6,6 +6,7 @@ Else a difference between two platforms is one between two authors.
 import pytest
 
 from sim.control.core.choices import Lingering
+from sim.control.health_checks.checks import StartupProbe, TargetHealth
 from sim.platforms import layers, load
 from sim.schema.layers import stack_on
 from sim.schema.stack import Service, Stack
@@ -79,5 +80,5 @@ def test_something_asks_the_api_before_it_gets_traffic(platform):
     """Probes, a HEALTHCHECK, a check in Consul; the balancer's own on AWS and Google."""
     api = manifest(platform).services["api"]
     asked = api.probes.readiness or api.healthcheck
-    own = load(platform).health_checks.name in ("target_health", "startup_probe")
+    own = isinstance(load(platform).health_checks, TargetHealth | StartupProbe)
     assert bool(asked) != own

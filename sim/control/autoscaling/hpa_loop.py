@@ -154,7 +154,6 @@ class Autoscaling:
     autoscaler, None for a fixed number of servers."""
 
     capability: ClassVar[str] = "autoscaling"
-    name: ClassVar[str] = "autoscaling"
     fixed: ClassVar = (hpa.UP_PODS, hpa.UP_PERCENT, hpa.DOWN_PERCENT, hpa.POLICY_PERIOD)
 
     sync_s: float = constant(SYNC, above_zero=True)

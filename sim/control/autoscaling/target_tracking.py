@@ -54,7 +54,6 @@ class NomadAutoscaler:
     """target-value on CPU of what is reserved; servers are fixed."""
 
     capability: ClassVar[str] = "autoscaling"
-    name: ClassVar[str] = "nomad_autoscaler"
 
     evaluation_s: float = constant(EVALUATION, above_zero=True)
     cooldown_s: float = constant(COOLDOWN)
@@ -150,7 +149,6 @@ class TargetTracking:
     """The service follows its CPU target, minutes late."""
 
     capability: ClassVar[str] = "autoscaling"
-    name: ClassVar[str] = "target_tracking"
 
     period_s: float = constant(PERIOD, above_zero=True)
     lag_s: float = constant(LAG)
@@ -279,8 +277,6 @@ class Wish(NamedTuple):
 @dataclass(frozen=True)
 class OnDemand:
     """Instances from CPU, concurrency and what waits; idle ones stay for a quarter of an hour."""
-
-    name: ClassVar[str] = "on_demand"
 
     cpu_target: float = constant(CPU_TARGET, above_zero=True)
     concurrency_target: float = constant(CONCURRENCY_TARGET, above_zero=True)

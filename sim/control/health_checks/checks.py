@@ -118,7 +118,6 @@ class ServiceChecks:
     """The catalogue lists who passed the last check; a service without one is listed at once."""
 
     capability: ClassVar[str] = "health_checks"
-    name: ClassVar[str] = "service_checks"
     reads: ClassVar[str] = "healthcheck"  # of a service
 
     restart_limit: int = constant(RESTART_LIMIT)
@@ -207,7 +206,6 @@ class TargetHealth:
     """The ALB asks, ECS replaces; services without a balancer count as healthy when they run."""
 
     capability: ClassVar[str] = "health_checks"
-    name: ClassVar[str] = "target_health"
 
     interval_s: float = constant(INTERVAL, above_zero=True)
     timeout_s: float = constant(TIMEOUT)
@@ -268,8 +266,6 @@ class TargetHealth:
 @dataclass(frozen=True)
 class StartupProbe:
     """An instance gets traffic when its port answers; there is no liveness probe by default."""
-
-    name: ClassVar[str] = "startup_probe"
 
     def ends(self, service: Service) -> bool:
         return False

@@ -67,7 +67,6 @@ class DockerHealthchecks:
     """The Engine labels; nobody acts on it. Every process that exists may get traffic."""
 
     capability: ClassVar[str] = "health_checks"
-    name: ClassVar[str] = "docker_healthchecks"
     reads: ClassVar[str] = "healthcheck"  # of a service
 
     start_interval_s: float = constant(START_INTERVAL, above_zero=True)
@@ -153,7 +152,6 @@ class Autoheal:
     check."""
 
     capability: ClassVar[str] = "health_checks"
-    name: ClassVar[str] = "autoheal"
     reads: ClassVar[str] = "healthcheck"  # of a service
 
     interval_s: float = constant(INTERVAL, above_zero=True)
@@ -212,8 +210,6 @@ class SwarmHealthchecks:
     and is shut down when it turns unhealthy.
 
     Source: moby daemon/cluster/executor/container/controller.go Start, Wait."""
-
-    name: ClassVar[str] = "swarm_healthchecks"
 
     reads: ClassVar[str] = "healthcheck"  # of a service
 

@@ -89,7 +89,6 @@ class HealthChecks:
     process has started (and its startup probe, if any, has passed)."""
 
     capability: ClassVar[str] = "health_checks"
-    name: ClassVar[str] = "health_checks"
     reads: ClassVar[str] = "probes"  # of a service
 
     grace_s: float = constant(GRACE)

@@ -91,7 +91,6 @@ class HAProxy:
     src/backend.c, stream_choose_redispatch)."""
 
     capability: ClassVar[str] = "load_balancing"
-    name: ClassVar[str] = "ha_proxy"
     inter_s: float = constant(INTER, above_zero=True)
     fall: int = constant(FALL)
     rise: int = constant(RISE)

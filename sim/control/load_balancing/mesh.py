@@ -105,7 +105,6 @@ class MeshBalancing:
     Envoy's least request compares two replicas drawn at random; here all are compared."""
 
     capability: ClassVar[str] = "load_balancing"
-    name: ClassVar[str] = "mesh_balancing"
     algorithm: Algorithm = Algorithm.LEAST_CONNECTIONS
     connect_timeout_s: float = constant(CONNECT_TIMEOUT)
     retries: int = constant(RETRIES)

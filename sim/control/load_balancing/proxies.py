@@ -41,7 +41,6 @@ class ServiceBalancing:
     """kube-proxy in iptables mode: random per connection, no proxy in between, no retry."""
 
     capability: ClassVar[str] = "load_balancing"
-    name: ClassVar[str] = "service_balancing"
 
     algorithm: Algorithm = Algorithm.RANDOM
     price_per_hour: float = constant(ENTRY_PRICE)
@@ -64,8 +63,6 @@ class ServiceBalancing:
 class TargetBalancing:
     """An Application Load Balancer: it looks at each request, whatever connection it comes by, and
     keeps its own to a target for `idle_s` after their last use. No retry."""
-
-    name: ClassVar[str] = "target_balancing"
 
     algorithm: Algorithm = Algorithm.ROUND_ROBIN
     idle_s: float = constant(ALB_IDLE)
@@ -99,7 +96,6 @@ class IngressBalancing:
     close of a kept connection."""
 
     capability: ClassVar[str] = "load_balancing"
-    name: ClassVar[str] = "ingress_balancing"
     algorithm: Algorithm = Algorithm.ROUND_ROBIN
     connect_timeout_s: float = constant(CONNECT_TIMEOUT)
     tries: int = constant(TRIES)
@@ -137,8 +133,6 @@ DIAL = Fact(
 @dataclass(frozen=True)
 class Traefik:
     """Round robin over what the catalogue listed at the last poll; no retry unless configured."""
-
-    name: ClassVar[str] = "traefik"
 
     algorithm: Algorithm = Algorithm.ROUND_ROBIN
     connect_timeout_s: float = constant(DIAL)
@@ -180,8 +174,6 @@ def pending_s(startup_s: float, least_s: float, starts: float) -> float:
 class FrontEnd:
     """Google's front end: an instance takes 80 requests; more wait, also where no instance is at
     all, and get 429 after 10 s or 3.5 start-up times."""
-
-    name: ClassVar[str] = "front_end"
 
     algorithm: Algorithm = Algorithm.LEAST_CONNECTIONS
     concurrency: int = constant(CONCURRENCY, above_zero=True)

@@ -105,7 +105,6 @@ class KubeletLimits(Limits):
     eviction under memory pressure."""
 
     capability: ClassVar[str] = "resource_limits"
-    name: ClassVar[str] = "kubelet_limits"
     weights: Literal["shares", "requests"] = "requests"
     evict_below: float = constant(EVICTION_HARD)
     monitor_s: float = constant(EVICTION_MONITOR, above_zero=True)

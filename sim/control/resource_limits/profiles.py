@@ -65,7 +65,6 @@ class Limits:
     """
 
     capability: ClassVar[str] = "resource_limits"
-    name: ClassVar[str] = "limits"
 
     weights: Literal["shares", "requests"] = "shares"
 

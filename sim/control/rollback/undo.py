@@ -41,7 +41,6 @@ class RolloutUndo(PreviousVersion):
     Source: deployment/util FindNewReplicaSet: the old ReplicaSet is found again by its template."""
 
     capability: ClassVar[str] = "rollback"
-    name: ClassVar[str] = "rollout_undo"
     console: ClassVar[str] = "kubectl"
 
 
@@ -51,7 +50,6 @@ class ServiceRollback(PreviousVersion):
 
     Source: swarmkit controlapi/service.go PreviousSpec."""
 
-    name: ClassVar[str] = "service_rollback"
     console: ClassVar[str] = "docker service"
 
 
@@ -59,7 +57,6 @@ class ServiceRollback(PreviousVersion):
 class JobRevert(PreviousVersion):
     """`nomad job revert`: an older version of the job, typed by a person."""
 
-    name: ClassVar[str] = "job_revert"
     console: ClassVar[str] = "nomad"
 
 
@@ -67,7 +64,6 @@ class JobRevert(PreviousVersion):
 class PreviousTaskDefinition(PreviousVersion):
     """`aws ecs update-service --task-definition` with the revision before, typed by a person."""
 
-    name: ClassVar[str] = "previous_task_definition"
     console: ClassVar[str] = "aws ecs"
 
 
@@ -75,7 +71,6 @@ class PreviousTaskDefinition(PreviousVersion):
 class TrafficSplit(PreviousVersion):
     """100 % of the traffic back to the old revision: one command, never by itself."""
 
-    name: ClassVar[str] = "traffic_split"
     console: ClassVar[str] = "gcloud run"
 
 
@@ -113,7 +108,6 @@ class AutoRollback(PreviousVersion):
     """Rolls back by itself on a time-out and (`analysis`) on errors; a person can as well."""
 
     capability: ClassVar[str] = "rollback"
-    name: ClassVar[str] = "auto_rollback"
 
     timeout_s: float = constant(ROLLBACK_TIMEOUT)
     bake_s: float = constant(BAKE)

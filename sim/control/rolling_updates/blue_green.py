@@ -66,7 +66,6 @@ class BlueGreen:
     old set goes (Argo's post-promotion analysis; none by default)."""
 
     capability: ClassVar[str] = "rolling_updates"
-    name: ClassVar[str] = "blue_green"
     stop_first: ClassVar[bool] = False
 
     auto_promotion_s: float = constant(AUTO_PROMOTION)

@@ -112,7 +112,6 @@ class Canary:
     """A Rollout's strategy canary, with a background analysis."""
 
     capability: ClassVar[str] = "rolling_updates"
-    name: ClassVar[str] = "canary"
     stop_first: ClassVar[bool] = False
 
     weights: tuple[float, ...] = constant(WEIGHTS)

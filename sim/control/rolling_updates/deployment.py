@@ -212,7 +212,6 @@ class RollingUpdate:
     """A Deployment's strategy RollingUpdate; the keeper of replicas.py carries it out."""
 
     capability: ClassVar[str] = "rolling_updates"
-    name: ClassVar[str] = "rolling_update"
     stop_first: ClassVar[bool] = False
 
     max_surge: str = constant(MAX_SURGE)
@@ -244,7 +243,6 @@ class Recreate:
     two versions ever side by side."""
 
     capability: ClassVar[str] = "rolling_updates"
-    name: ClassVar[str] = "recreate"
     stop_first: ClassVar[bool] = True
 
     min_ready_s: float = constant(MIN_READY)

@@ -156,8 +156,6 @@ class Watched(ABC):
 class SwarmUpdate(Watched):
     """One task at a time, stop-first; the first failure pauses the update."""
 
-    name: ClassVar[str] = "swarm_update"
-
     parallelism: int = constant(PARALLELISM)
     delay_s: float = constant(DELAY)
     order: Order = "stop-first"
@@ -207,8 +205,6 @@ class SwarmUpdate(Watched):
 class EcsDeployment(Watched):
     """New tasks first, as far as 200 % allow. The circuit breaker is off unless asked for: then a
     bad deployment is tried for ever, while the old tasks serve on."""
-
-    name: ClassVar[str] = "ecs_deployment"
 
     min_percent: int = constant(MIN_PERCENT)
     max_percent: int = constant(MAX_PERCENT)
@@ -262,7 +258,6 @@ class Update:
     10 s. Ten minutes without a newly healthy one fail the deployment; only auto_revert takes it
     back."""
 
-    name: ClassVar[str] = "update"
     stop_first: ClassVar[bool] = True  # a destructive update frees its slot first (canary 0)
 
     max_parallel: int = constant(PARALLEL)
@@ -317,8 +312,6 @@ class Revisions:
     """Cloud Run: a new revision starts beside the old one, and gets the traffic when it is ready;
     one that does not start gets none. Each may use the maximum of instances: twice the
     connections."""
-
-    name: ClassVar[str] = "revisions"
 
     grace_s: float = constant(STOP)
     min_ready_s: float = 0.0

@@ -229,7 +229,6 @@ class FargatePrice(Price):
 class Fargate(MicroVMs):
     """A task is a machine, within the account's launch rate."""
 
-    name: ClassVar[str] = "fargate"
     console: ClassVar[str] = "aws ecs"
 
     sizes: tuple[Resources, ...] = FARGATE_SIZES
@@ -281,7 +280,6 @@ class InstancePrice(Price):
 class Instances(MicroVMs):
     """An instance is a machine; as many as are asked for come at once."""
 
-    name: ClassVar[str] = "instances"
     console: ClassVar[str] = "gcloud run"
 
     sizes: tuple[Resources, ...] = RUN_SIZES

@@ -159,7 +159,6 @@ class Scheduling:
     starts a replica, and who replaces one (replicas.py)."""
 
     capability: ClassVar[str] = "scheduling"
-    name: ClassVar[str] = "scheduling"
     console: ClassVar[str] = "kubectl"
 
     # where the stack names no number

@@ -220,7 +220,6 @@ class SwarmScheduling:
     scheduler/filter.go asks for the volume's driver, and `local` is everywhere): without one a task
     begins elsewhere with an empty volume (swarmpit/swarmpit issue 559)."""
 
-    name: ClassVar[str] = "swarm_scheduling"
     console: ClassVar[str] = "docker service"
 
     default_servers: int = constant(SWARM_SERVERS, above_zero=True)
@@ -347,7 +346,6 @@ class NomadHeartbeats(Heartbeats):
 class NomadScheduling:
     """Bin-packing with a dislike of equals on one server; lost allocations are replaced at once."""
 
-    name: ClassVar[str] = "nomad_scheduling"
     console: ClassVar[str] = "nomad"
 
     default_servers: int = constant(NOMAD_SERVERS, above_zero=True)

@@ -38,8 +38,6 @@ class SwarmSecrets(SecretEnv):
 
     Source: docker/docs engine/swarm/secrets.md @1ae0cc41."""
 
-    name: ClassVar[str] = "swarm_secrets"
-
     taken: ClassVar[Taken] = "created"
     rolled_by: ClassVar[str] = "`docker service update --secret-rm --secret-add`"
 
@@ -54,7 +52,6 @@ class SecretsManager(SecretEnv):
     Source: secrets-envvar-secrets-manager: "initially started"; "Force new deployment"."""
 
     capability: ClassVar[str] = "secrets"
-    name: ClassVar[str] = "secrets_manager"
     rolled_by: ClassVar[str] = "`aws ecs update-service --force-new-deployment`"
     kept_in: ClassVar[str] = "the secret in Secrets Manager"
 
@@ -71,7 +68,6 @@ class SecretManager(SecretEnv):
     Source: run/docs/configuring/services/secrets: resolved at instance start-up; pin a version."""
 
     capability: ClassVar[str] = "secrets"
-    name: ClassVar[str] = "secret_manager"
     rolled_by: ClassVar[str] = "`gcloud run services update --update-secrets`"
     kept_in: ClassVar[str] = "the secret in Secret Manager"
 
@@ -104,7 +100,6 @@ class SecretManagerVolumes(SecretEnv):
     Source: run/docs/configuring/services/secrets: always fetched, the latest version."""
 
     capability: ClassVar[str] = "secrets"
-    name: ClassVar[str] = "secret_manager_volumes"
     kept_in: ClassVar[str] = "the secret in Secret Manager"
     taken: ClassVar[Taken] = "read"
     restarts: ClassVar[bool] = False
@@ -147,8 +142,6 @@ class NomadVariables(SecretEnv):
     """A Nomad Variable (`source`: or Vault's key-value store), rendered by each task's template.
 
     With `signal` the process reads the file again and goes on; open connections stay."""
-
-    name: ClassVar[str] = "nomad_variables"
 
     restarts: ClassVar[bool] = False  # nobody has to: Nomad does it
 

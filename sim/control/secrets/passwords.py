@@ -237,7 +237,6 @@ class SecretEnv(Delivery):
     Source: kubernetes.io/docs concepts/configuration/secret; facts, kubernetes 1."""
 
     capability: ClassVar[str] = "secrets"
-    name: ClassVar[str] = "secret_env"
     rolled_by: ClassVar[str] = "`kubectl rollout restart`"
     kept_in: ClassVar[str] = "the Secret"
 
@@ -264,7 +263,6 @@ class SecretVolumes(SecretEnv):
     connection: nothing is restarted, and each pod is late by its own kubelet's turn."""
 
     capability: ClassVar[str] = "secrets"
-    name: ClassVar[str] = "secret_volumes"
     taken: ClassVar[Taken] = "read"
     restarts: ClassVar[bool] = False
 

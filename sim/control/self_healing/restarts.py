@@ -118,7 +118,6 @@ class DockerRestarts:
     and that is "no" unless somebody writes it into the file."""
 
     capability: ClassVar[str] = "self_healing"
-    name: ClassVar[str] = "docker_restarts"
 
     start_s: float = constant(BACKOFF_START)
     factor: float = constant(BACKOFF_FACTOR)
@@ -191,7 +190,6 @@ class KubeletRestarts:
     """restartPolicy Always: the same pod on the same server, with CrashLoopBackOff."""
 
     capability: ClassVar[str] = "self_healing"
-    name: ClassVar[str] = "kubelet_restarts"
     stopped_with: ClassVar[str] = "kubectl delete pod"
     shims: ClassVar[bool] = True  # containers outlive a restart of containerd
 

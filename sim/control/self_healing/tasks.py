@@ -26,8 +26,6 @@ from sim.control.self_healing.restarts import DockerRestarts, Restarts, start_ag
 class TaskReplacement:
     """A task that ended, whatever its exit code, is replaced after a fixed delay, for ever."""
 
-    name: ClassVar[str] = "task_replacement"
-
     delay_s: float
     who: str = "Swarm"
     stopped_with: str = DOCKER_STOP
@@ -68,8 +66,6 @@ class TaskReplacement:
 class SwarmReplacement(TaskReplacement):
     """A new task after `restart_policy.delay`, for ever."""
 
-    name: ClassVar[str] = "swarm_replacement"
-
     delay_s: float = constant(RESTART_DELAY)
 
 
@@ -105,7 +101,6 @@ class Restart:
     """Two restarts in place within half an hour, each after 15 s and jitter; then the allocation
     failed, and another one is placed after 30 s, 60 s .. an hour."""
 
-    name: ClassVar[str] = "restart"
     # developer.hashicorp.com nomad/commands/alloc/stop: stops it and reschedules another
     stopped_with: ClassVar[str] = "nomad alloc stop"
 

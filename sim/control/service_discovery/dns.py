@@ -213,7 +213,6 @@ class HeadlessNames:
     One answer for all clients: as if they shared the cache of the cluster's DNS."""
 
     capability: ClassVar[str] = "service_discovery"
-    name: ClassVar[str] = "headless_names"
     ttl_s: float = constant(NAME_TTL, above_zero=True)
 
     def run(self, cluster: Cluster) -> Loop:

@@ -66,7 +66,6 @@ class Endpoints:
     """Each change of an endpoint reaches the proxies after its delay, in order."""
 
     capability: ClassVar[str] = "service_discovery"
-    name: ClassVar[str] = "endpoints"
     selects: ClassVar[bool] = True  # a selector can leave a version out
 
     watch_delay_s: float = constant(WATCH_DELAY)
@@ -156,8 +155,6 @@ THROTTLE = Fact(
 class Catalogue(Endpoints):
     """Consul's catalogue, as Traefik polls it."""
 
-    name: ClassVar[str] = "catalogue"
-
     watch_delay_s: float = constant(REFRESH)
     min_sync_s: float = constant(THROTTLE)
 
@@ -177,8 +174,6 @@ GOSSIP = Fact(
 @dataclass(frozen=True)
 class Gossip(Endpoints):
     """Endpoints travel between the nodes' IPVS by gossip."""
-
-    name: ClassVar[str] = "gossip"
 
     watch_delay_s: float = constant(GOSSIP)
     min_sync_s: float = 0.0
@@ -211,8 +206,6 @@ class Targets(Endpoints):
     A target that leaves drains for its whole delay before its task is told to stop: deploys and
     scale-ins wait for it."""
 
-    name: ClassVar[str] = "targets"
-
     watch_delay_s: float = constant(PROPAGATION)
     min_sync_s: float = 0.0
     fail_open: bool = True
@@ -235,8 +228,6 @@ class Routes(Endpoints):
 
     Source: cloud.google.com/run/docs/rollouts-rollbacks-traffic-migration: requests under way
     finish, and a revision gets no new ones before it ends."""
-
-    name: ClassVar[str] = "routes"
 
     watch_delay_s: float = constant(ROUTE)
     min_sync_s: float = 0.0

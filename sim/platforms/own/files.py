@@ -20,7 +20,6 @@ from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import NamedTuple
 
-from sim.control.relocations import MovedError
 from sim.platforms.platform import Platform, wrong_choices
 from sim.schema.characters import printable
 from sim.schema.fields import InputError, refuse_all, why_not
@@ -32,6 +31,7 @@ FOLDER = Path("platforms")
 OURS = Path(__file__).resolve().parents[1]
 ROOTS = ("scenario", "stack", "all")  # words that mean something else where a platform may stand
 NAME = re.compile(r"[a-z][a-z0-9_]*")
+API = "sim.control.api"  # the page that a platform's file imports from
 
 
 class Source(NamedTuple):
@@ -277,12 +277,10 @@ def _while_read(error: BaseException, path: Path) -> InputError:
         file = shown(path)
         placed = (i if i.file else replace(i, file=file, line=line) for i in error.issues)
         return InputError(issues=placed)
-    if isinstance(error, MovedError):
-        return InputError(
-            shown(path), line, found=f"{error.old}, which has moved", expected=error.new
-        )
     said = f"{type(error).__name__}: {error}".rstrip(": ")
-    return InputError(shown(path), line, found=said, expected="a file that runs without an error")
+    of_ours = isinstance(error, ImportError) and str(error.name).partition(".")[0] == "sim"
+    expected = f"names that {API} has" if of_ours else "a file that runs without an error"
+    return InputError(shown(path), line, found=said, expected=expected)
 
 
 def line_of(trace: TracebackType | None, path: Path) -> int:

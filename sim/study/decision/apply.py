@@ -17,6 +17,7 @@ from ruamel.yaml.scalarstring import DoubleQuotedScalarString as Quoted  # `no` 
 from ruamel.yaml.tag import Tag
 
 from sim.control.load_balancing.haproxy import HAProxy
+from sim.control.mechanisms import name_of
 from sim.dataplane.codes import Algorithm
 from sim.platforms import layers
 from sim.schema.databases import Pooler
@@ -66,7 +67,7 @@ def files(case: Case, settings: Mapping[str, Any], finding: str) -> dict[str, st
         else:
             told = f"{value.law} of {value.mean:g}s" if isinstance(value, LawSpec) else value
             others.append(f"not in this file: {path}={told}")
-    if getattr(case.choices.health_checks, "name", "") == "autoheal":
+    if name_of(type(case.choices.health_checks)) == "autoheal":
         others.append("beside this file: autoheal, which restarts what is unhealthy")
     others += [f"beside this file: {file}" for file in snippets]
     head = [finding, *others]
@@ -94,7 +95,7 @@ def _platform_s_own(case: Case) -> dict[str, Any]:
             own[place] = standing_at(case, place)
     balancer = case.choices.load_balancing
     if later and isinstance(balancer, HAProxy):
-        own[f"{case.platform}.load_balancing"] = balancer.name
+        own[f"{case.platform}.load_balancing"] = name_of(HAProxy)
     return own
 
 
