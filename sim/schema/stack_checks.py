@@ -6,6 +6,7 @@ Each check yields issues; `layers.py` tells all of them in one InputError.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from typing import get_args
 
 from sim.schema.databases import SIZES
@@ -302,18 +303,8 @@ def _cycle_issues(stack: Stack, services: Spot) -> Iterator[Issue]:
 
 def find_cycle(edges: dict[str, list[str]]) -> list[str]:
     """One cycle of a directed graph, its first name repeated at the end; empty if there is none."""
-    finished: set[str] = set()
-
-    def visit(name: str, trail: list[str]) -> list[str]:
-        if name in trail:
-            return [*trail[trail.index(name) :], name]
-        if name in finished:
-            return []
-        for other in edges.get(name, []):
-            cycle = visit(other, [*trail, name])
-            if cycle:
-                return cycle
-        finished.add(name)
-        return []
-
-    return next((cycle for name in edges if (cycle := visit(name, []))), [])
+    try:
+        TopologicalSorter(edges).prepare()
+    except CycleError as error:
+        return list(reversed(error.args[1]))  # it follows the edges backwards
+    return []

@@ -476,8 +476,5 @@ class Scaler:
 
     def scale(self, current: int, new: int, why: str, measured_s: float) -> None:
         text = f"{self.service} scaled from {current} to {new} replicas: {why}"
-        self.cluster.say("autoscaling", self.service, text)
-        if new > current:  # fewer replicas after a quiet time are no answer to a fault
-            self.cluster.acted(measured_s)
         self.events.append(hpa.Scaled(self.cluster.clock.now, new - current))
-        self.cluster.want(self.service, new)
+        self.cluster.scale(self.service, new, text, measured_s)

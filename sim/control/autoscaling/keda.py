@@ -87,7 +87,4 @@ class Keda:
         new = wanted_by_keda(current, least, active, inactive_s, self.cooldown_s)
         if new != current:
             text = f"{name} scaled from {current} to {new} replicas by KEDA: {waiting} jobs wait"
-            cluster.say("autoscaling", name, text)
-            if new > current:
-                cluster.acted()
-            cluster.want(name, new)
+            cluster.scale(name, new, text)

@@ -109,10 +109,8 @@ class NomadAutoscaler:
         if wanted == count:
             return False
         why = f"CPU at {share:.0%} of what is reserved, target {asks.cpu:.0%}"
-        cluster.say("autoscaling", name, f"{name} scaled from {count} to {wanted}: {why}")
-        if wanted > count:
-            cluster.acted(metrics.since(cluster.of(name)))
-        cluster.want(name, wanted)
+        text = f"{name} scaled from {count} to {wanted}: {why}"
+        cluster.scale(name, wanted, text, metrics.since(cluster.of(name)))
         return True
 
 
@@ -218,7 +216,6 @@ class Tracker:
         if alarm(self.points, rules.out_points, asks.cpu, above=True):
             if wanted > count and (now >= self.out_free_s or wanted > self.last_out):
                 self.out_free_s, self.last_out = now + rules.out_cooldown_s, wanted
-                cluster.acted(now - rules.lag_s - rules.out_points * rules.period_s)
                 self.scale(count, wanted, point)
             return
         low = alarm(self.points, rules.in_points, rules.in_share * asks.cpu, above=False)
@@ -227,10 +224,10 @@ class Tracker:
             self.scale(count, wanted, point)
 
     def scale(self, count: int, wanted: int, point: float) -> None:
-        why = f"CPU at {point:.0%} of what is reserved"
+        why, rules = f"CPU at {point:.0%} of what is reserved", self.rules
         text = f"{self.service} scaled from {count} to {wanted} tasks: {why}"
-        self.cluster.say("autoscaling", self.service, text)
-        self.cluster.want(self.service, wanted)
+        measured_s = self.cluster.clock.now - rules.lag_s - rules.out_points * rules.period_s
+        self.cluster.scale(self.service, wanted, text, measured_s)
 
 
 MAXIMUM = "cloud.google.com/run/docs/configuring/max-instances-limits"
@@ -345,9 +342,7 @@ class OnDemand:
             if change.service == service and cluster.desired[service] == 0:
                 wishes.append(Wish(now, 1))
                 text = f"a request finds no instance of {service}: one starts, and it waits"
-                cluster.say("autoscaling", service, text)
-                cluster.acted(now)
-                cluster.want(service, 1)
+                cluster.scale(service, 1, text, now)
 
     def scale(
         self, cluster: Cluster, service: str, wish: int, most: int, measured_s: float
@@ -359,7 +354,4 @@ class OnDemand:
             return
         past = f", past the maximum of {most}" if wish > most else ""
         text = f"{service} scaled from {have} to {wish} instances{past}"
-        cluster.say("autoscaling", service, text)
-        if wish > have:
-            cluster.acted(measured_s)
-        cluster.want(service, wish)
+        cluster.scale(service, wish, text, measured_s)

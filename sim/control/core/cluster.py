@@ -8,6 +8,7 @@ step: the records, the data plane, the timeline.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from numbers import Integral
@@ -241,6 +242,14 @@ class Cluster(Disks):
             raise NonsenseError(found, f"a whole number of at least 0, and at most {MOST:,}")
         self.desired[service] = replicas
         self.tell(Change("desired", service=service))
+
+    def scale(self, service: str, replicas: int, text: str, measured_s: float = math.inf) -> None:
+        """An autoscaler wants so many (`measured_s`: see `acted`). Fewer after a quiet time are no
+        answer to a fault."""
+        self.say("autoscaling", service, text)
+        if replicas > self.desired[service]:
+            self.acted(measured_s)
+        self.want(service, replicas)
 
     def set_version(self, service: str, version: Version) -> None:
         """Set the wanted version; whoever rolls out is told."""

@@ -218,6 +218,12 @@ class World:
         zones = self.stack.servers.zones
         return not zones or any(zone not in self.lost_zones for zone in zones)
 
+    @property
+    def quota_reached(self) -> bool:
+        """Does the provider lend no more servers than there are?"""
+        quota = self.stack.servers.quota
+        return quota is not None and sum(s.released_s is None for s in self.servers) >= quota
+
     def in_zone(self, zone: str) -> list[Server]:
         """The servers there that nobody has given back."""
         return [s for s in self.servers if s.zone == zone and s.released_s is None]

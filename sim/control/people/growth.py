@@ -16,7 +16,7 @@ from sim.control.people import runbooks
 from sim.control.people.commands import Verb, command_of, console_of
 from sim.control.people.human import Human
 from sim.control.people.monitoring import running
-from sim.control.people.symptoms import maintained, quota_reached
+from sim.control.people.symptoms import maintained
 from sim.control.resource_limits.profiles import cpu_limit
 from sim.control.rolling_updates import compose
 from sim.control.service_discovery.addresses import addresses_of, write_down
@@ -109,7 +109,7 @@ def rent(human: Human, service: str) -> Loop:
         yield from runbooks.rent_servers(human, asked)
         return
     for _ in rented:
-        if quota_reached(cluster) or not (yield from typed(human, "join")):
+        if cluster.quota_reached or not (yield from typed(human, "join")):
             return
         yield from runbooks.rent_one(human, "join_server")
 

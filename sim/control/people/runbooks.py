@@ -232,8 +232,8 @@ def rent_servers(human: Human, ask: RentServers) -> Loop:
     human.say(f"begins to rent {ask.servers} servers for {ask.service}")
     fresh: list[Server] = []
     for _ in range(ask.servers):
-        quota = cluster.stack.servers.quota
-        if quota is not None and sum(s.released_s is None for s in cluster.servers) >= quota:
+        if cluster.quota_reached:
+            quota = cluster.stack.servers.quota
             text = f"operator gets no more servers: her provider's quota is {quota}"
             cluster.say("quota", "operator", text)
             break

@@ -203,11 +203,6 @@ def unplaced(cluster: Cluster) -> bool:
     return any(p.unschedulable and p.service not in fixed for p in cluster.pending)
 
 
-def quota_reached(cluster: Cluster) -> bool:
-    quota = cluster.stack.servers.quota
-    return quota is not None and sum(s.released_s is None for s in cluster.servers) >= quota
-
-
 def look(human: Human) -> Symptoms:
     """All of it, now."""
     cluster, seen = human.cluster, human.window
@@ -252,7 +247,7 @@ def load(human: Human, users: bool, workers: list[str]) -> dict[str, Any]:
         "full": bool(rented) and not tasks and full,
         "lone": len(rented) == 1,
         "unplaced": unplaced(cluster),
-        "quota": quota_reached(cluster),
+        "quota": cluster.quota_reached,
     }
 
 
