@@ -1,5 +1,8 @@
 """What a run costs in two checkouts, side by side: medians of processor time, and their ratio.
 
+A run by itself, and one more within the whole product, from the words of a command to its files:
+the slope between a few and many, so that what every command does once is not in it.
+
     python benchmarks/cost.py BEFORE [--after FOLDER] [--runs 7] [--only NAME] [--slow] [--row]
 
 BEFORE and FOLDER (default: this one) are checkouts. Each has a process of its own, and the two take
@@ -12,11 +15,14 @@ from __future__ import annotations
 
 import argparse
 import csv
+import math
 import os
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 from time import process_time
 
 HERE = Path(__file__).resolve().parent
@@ -35,6 +41,13 @@ CASES = {  # name -> scenario, platform, settings
     "idle hour, nomad": (f"{HERE}/idle.yaml", "nomad"),
     "black_friday, kubernetes": ("black_friday", "kubernetes"),
 }
+ANOTHER = "run container_crash --reps {} --platform "
+QUIET = "run {}/idle.yaml --set scenario.traffic.rate=1/h --set scenario.horizon={{}}h --platform "
+WHOLE = {  # name -> words, where `{}` is this number or that
+    "another run, compose": (ANOTHER + "compose", 1, 41),
+    "another run, kubernetes": (ANOTHER + "kubernetes", 1, 41),
+    "another idle hour, kubernetes": (QUIET.format(HERE) + "kubernetes", 24, 72),
+}
 SLOW = {
     "1,000 replicas on 200 servers, an hour": (f"{HERE}/idle.yaml", "kubernetes", *WIDE),
     "a year at one request an hour": (f"{HERE}/idle.yaml", "kubernetes", *YEAR),
@@ -46,24 +59,50 @@ SLOW = {
 
 
 def serve() -> None:
-    """For each name that comes: run it with the next seed, and say what it took.
+    """For each name that comes: run it once more, and say what it took.
 
     The program is the child's own checkout's: only here is it on the path."""
-    from sim.dataplane import engines  # noqa: PLC0415
+    os.cpu_count = lambda: 1  # no other process: this one's clock sees all
+    for seed, line in enumerate(sys.stdin, 1):
+        name = line.strip()
+        try:
+            took = slope(*WHOLE[name]) if name in WHOLE else run(seed, *(CASES | SLOW)[name])
+        except ImportError:  # a checkout from before there was a `Case`
+            took = math.nan
+        print(took, flush=True)
+
+
+def run(seed: int, scenario: str, platform: str, *settings: str) -> float:
+    """A run by itself."""
+    from sim.dataplane.engines import prepare  # noqa: PLC0415
     from sim.simulation.case import Case  # noqa: PLC0415
     from sim.simulation.simulation import run_case  # noqa: PLC0415
     from sim.study.ask import Ask  # noqa: PLC0415
     from sim.study.plan import plan  # noqa: PLC0415
 
-    engines.prepare()
-    seed = 0
-    for line in sys.stdin:
-        scenario, platform, *settings = (CASES | SLOW)[line.strip()]
-        planned, seed = plan(Ask(scenario, settings=settings)), seed + 1
-        case = Case.of(planned.scenario, planned.stack, platform)  # once for all runs of a study
-        began = process_time()
-        run_case(case, seed, engine="compiled")
-        print(process_time() - began, flush=True)
+    planned = plan(Ask(scenario, settings=settings))
+    case = Case.of(planned.scenario, planned.stack, platform)  # once for all runs of a study
+    prepare()
+    began = process_time()
+    run_case(case, seed, engine="compiled")
+    return process_time() - began
+
+
+def slope(words: str, few: int, many: int) -> float:
+    """One more within the whole product."""
+    try:
+        from sim.cli.app import main  # noqa: PLC0415
+    except ImportError:  # a checkout from before it had a folder
+        from sim.cli import main  # noqa: PLC0415
+    took = []
+    with TemporaryDirectory() as out, open(os.devnull, "w") as nowhere:
+        for count in (few, many):
+            asked = [*words.format(count).split(), "--engine=compiled", "--no-plots", "--out", out]
+            began = process_time()
+            with redirect_stdout(nowhere), redirect_stderr(nowhere):
+                assert main(asked) == 0, asked
+            took.append(process_time() - began)
+    return (took[1] - took[0]) / (many - few)
 
 
 def server(checkout: Path) -> subprocess.Popen[str]:
@@ -119,18 +158,18 @@ def main() -> None:
         parser.error("the folder of a checkout to compare with is missing")
     pair = [server(options.before.resolve()), server(options.after.resolve())]
     print(f"{'processor seconds a run':42} {'before':>9} {'after':>9} {'ratio':>7}")
-    for name in CASES | (SLOW if options.slow else {}):
+    for name in [*CASES, *WHOLE, *(SLOW if options.slow else ())]:
         if options.only not in name:
             continue
         runs = 1 if name in SLOW else options.runs
-        if name in CASES:  # once without a clock: what is loaded at first use
+        if name not in SLOW:  # once without a clock: what is loaded at first use
             for process in pair:
                 seconds(process, name)
         took = [[seconds(process, name) for process in pair] for _ in range(runs)]
         before, after = (median(column) for column in zip(*took, strict=True))
         ratio = median(a / b for a, b in took)
         print(f"{name:42} {before:9.4f} {after:9.4f} {ratio:7.2f}", flush=True)
-        if options.row:
+        if options.row and not math.isnan(ratio):
             add_row(options.before, options.after, name, ratio)
     for process in pair:
         process.stdin.close() if process.stdin else None

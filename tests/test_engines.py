@@ -120,7 +120,8 @@ def test_expected_requests(arrivals: Arrivals, horizon: float, requests: float) 
     [
         ("reference", 1, 1e6, 3600.0, 8, 1),  # one run needs no other process
         ("compiled", 2, 2e4, 3600.0, 2, 1),  # done before another has begun
-        ("reference", 2, 2e4, 3600.0, 2, 1),  # 1.7 s each: 3.4 s here, 3.7 s side by side
+        ("reference", 2, 2e4, 3600.0, 2, 1),  # 1.4 s each: 2.8 s here, 2.9 s side by side
+        ("compiled", 61, 7200.0, 1800.0, 2, 1),  # half a second: container_crash
         ("reference", 2, 1e5, 3600.0, 2, 2),
         ("compiled", 2, 1.7e6, 18_000.0, 2, 2),  # Black Friday
         ("compiled", 2, 1.7e6, 18_000.0, 1, 1),  # ... on one processor

@@ -23,7 +23,9 @@ WORTH_LOADING = 7_000  # requests, of all the runs together
 WORTH_COMPILING = 300_000
 RATE = {"reference": 15_000.0, "compiled": 1_200_000.0}  # requests a second of one process
 CONTROL_S = 1e-4  # the control plane's part of a simulated second, large platforms
-SPAWN_S = 2.0  # a process of its own imports everything, and loads the kernel
+# ... of the shipped ones, who need a tenth to a third of it: what another process could take over
+SHARED_S = 2e-5
+SPAWN_S = 1.5  # a process of its own imports everything, and loads the kernel
 MOST_REQUESTS = 5e11  # below codes.USER_BASE, or ids would collide
 
 
@@ -74,7 +76,7 @@ def choose(engine: str, requests: float) -> str:
 def processes(engine: str, runs: int, requests: float, horizon_s: float, processors: int) -> int:
     """How many processes should share so many equal runs: all processors, or this one alone when
     it is done before others would have begun. Rough is enough: outcomes do not hang on it."""
-    each_s = duration_s(engine, requests, horizon_s)
+    each_s = requests / RATE[engine] + horizon_s * SHARED_S
     together = min(runs, processors)
     shared_s = SPAWN_S + math.ceil(runs / together) * each_s
     return together if shared_s < runs * each_s else 1

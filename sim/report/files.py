@@ -81,7 +81,7 @@ def _texts(result: Measurements, names: Sequence[str]) -> Parts:
         ),
         "timeline.csv": partial(_table, chain([TIMELINE_COLUMNS], timeline_rows(result.runs))),
         **texts({"report.html": lambda: page(result)}),
-        "series.csv": partial(_table, _series(result)),
+        "series.csv": partial(_lines, _series(result)),
     }
 
 
@@ -95,24 +95,46 @@ def _table(rows: Iterable[Iterable[Any]], path: Path) -> None:
         csv.writer(file, lineterminator="\n").writerows(rows)
 
 
-def _series(result: Measurements) -> Iterator[tuple[Any, ...]]:
-    """The names of the columns, then the rows of each run."""
+def _lines(lines: Iterable[str], path: Path) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        file.writelines(f"{line}\n" for line in lines)
+
+
+def _series(result: Measurements) -> Iterator[str]:
+    """The names of the columns, then the rows of each run, as lines. A cell is a number, and a
+    platform's name has no comma: nothing needs quotes."""
     for position, run in enumerate(result.runs):
         columns = series_columns(run)
         if position == 0:
-            yield ("platform", *columns)
-        cells = [_cells(np.asarray(values, dtype=np.float64)) for values in columns.values()]
-        yield from zip(repeat(run.platform, len(cells[0])), *cells, strict=True)
+            yield ",".join(("platform", *columns))
+        rows = len(columns["t_s"])
+        yield from map(",".join, zip(*_parts(run.platform, columns.values(), rows), strict=True))
 
 
-def _cells(values: NDArray[np.float64]) -> list[Any]:
+def _parts(platform: str, columns: Iterable[NDArray[Any]], rows: int) -> Iterator[Iterable[str]]:
+    """The cells of each column that varies, and what stands between them, made once for all rows:
+    in a quiet run that is nearly all."""
+    same = [platform]
+    for values in columns:
+        if (values == values[0]).all():
+            same += _cells(values[:1])
+            continue
+        if same:
+            yield repeat(",".join(same), rows)
+            same = []
+        yield _cells(values)
+    if same:
+        yield repeat(",".join(same), rows)
+
+
+def _cells(values: NDArray[Any]) -> list[str]:
     """Whole numbers without a point, others as Python writes them, NaN as an empty cell.
 
     A column at once: five hours have a million cells, and most columns hold whole numbers alone."""
     whole = np.trunc(values) == values
     if whole.all():
-        return list(values.astype(np.int64).tolist())
+        return list(map(str, values.astype(np.int64).tolist()))
     cells = values.astype(object)
     cells[whole] = values[whole].astype(np.int64)
     cells[np.isnan(values)] = ""
-    return list(cells)
+    return list(map(str, cells))

@@ -126,21 +126,19 @@ class Figure:
 
 # ---- functions of a run ----
 def requests(column: int) -> Callable[[Run], int]:
-    return lambda run: int(run.recording.requests[:, column].sum())
+    return lambda run: run.recording.totals[column]
 
 
 def jobs(column: int) -> Callable[[Run], int]:
-    return lambda run: int(run.recording.jobs[:, column].sum())
+    return lambda run: run.recording.job_totals[column]
 
 
 def failed(run: Run) -> dict[str, int]:
-    counts = run.recording.requests[:, FIRST_CAUSE:].sum(axis=0).tolist()
-    return dict(zip(REQUEST_CAUSES, counts, strict=True))
+    return dict(zip(REQUEST_CAUSES, run.recording.totals[FIRST_CAUSE:], strict=True))
 
 
 def lost(run: Run) -> dict[str, int]:
-    counts = run.recording.jobs[:, FIRST_LOSS:].sum(axis=0).tolist()
-    return dict(zip(JOB_CAUSES, counts, strict=True))
+    return dict(zip(JOB_CAUSES, run.recording.job_totals[FIRST_LOSS:], strict=True))
 
 
 def done_share(run: Run) -> float:

@@ -32,7 +32,6 @@ from sim.dataplane.tables import (
     FIRST_LOSS,
     IN_SLO,
     SUCCEEDED,
-    settled,
 )
 from sim.results.run import LostRows, Run
 
@@ -73,11 +72,14 @@ def under(
         return np.asarray(answered / (high - low), dtype=np.float64)
 
     best = np.maximum(share(threshold), share(1.0 - threshold))
+    verdict = best < threshold - 1e-9
+    if not verdict.any():
+        return np.zeros(buckets, dtype=np.bool_)
     begun = np.searchsorted(requests, requests[busy + 1] - enough, side="right") - 1
     ended = np.searchsorted(requests, requests[busy] + enough)
     back = np.where(begun < 0, reach, busy + 1 - begun)
     ahead = np.where(ended > buckets, reach, ended - busy)
-    return _spread(best < threshold - 1e-9, busy, buckets, reach, (back, ahead))
+    return _spread(verdict, busy, buckets, reach, (back, ahead))
 
 
 def _spread(
@@ -108,7 +110,7 @@ def _spread(
 
 def due(run: Run) -> NDArray[np.int64]:
     """Requests with an outcome, by the bucket of their arrival, shape (buckets,)."""
-    return settled(run.recording.requests)
+    return run.recording.settled
 
 
 def down(run: Run) -> NDArray[np.bool_]:
@@ -164,14 +166,18 @@ def redundancy_lost_s(run: Run) -> float:
 
 def availability(run: Run) -> float:
     """Good / due requests over the horizon; 1.0 if nobody came."""
-    total = int(due(run).sum())
-    return float(run.recording.requests[:, SUCCEEDED].sum()) / total if total else 1.0
+    return _share(run, SUCCEEDED)
 
 
 def slo_share(run: Run) -> float:
     """Requests answered within the SLO / due requests over the horizon; 1.0 if nobody came."""
-    total = int(due(run).sum())
-    return float(run.recording.requests[:, IN_SLO].sum()) / total if total else 1.0
+    return _share(run, IN_SLO)
+
+
+def _share(run: Run, column: int) -> float:
+    totals = run.recording.totals
+    ended = totals[SUCCEEDED] + run.recording.failed
+    return totals[column] / ended if ended else 1.0
 
 
 def percentile(
@@ -294,9 +300,11 @@ def oldest_s(run: Run) -> float:
     that came back (a retry, a redelivery) counts as if it were new, so that this is the least.
     """
     recording = run.recording
+    time, waiting = run.series["t_s"], run.series["jobs_queued"]
+    if not waiting.any():
+        return 0.0
     turned_away = [FIRST_LOSS + JobLoss.REDIS_DOWN, FIRST_LOSS + JobLoss.QUEUE_FULL]
     entered = recording.jobs[:, ENQUEUED] - recording.jobs[:, turned_away].sum(axis=1)
-    time, waiting = run.series["t_s"], run.series["jobs_queued"]
     so_far = np.concatenate([[0], np.cumsum(entered)])
     begun = np.minimum((time / recording.bucket_s).astype(int), so_far.size - 1)
     head = so_far[begun] - waiting  # so many have left it

@@ -85,6 +85,8 @@ def given_up(recording: Recording) -> Iterator[TimelineRow]:
     """Jobs that nobody tries again, by the hundred."""
     width = recording.bucket_s
     for cause, why in GIVEN_UP.items():
+        if recording.job_totals[FIRST_LOSS + cause] < MANY:
+            continue
         lost = recording.jobs[:, FIRST_LOSS + cause]
         buckets = np.flatnonzero(lost)
         for first, last in stretches(buckets * width):

@@ -28,12 +28,13 @@ CHUNK = 1_000_000  # requests whose draws are made at once
 
 
 def finished(
-    case: Case, seed: int, engine: str, cluster: Cluster, observer: Observer, end: float
+    case: Case, seed: int, engine: str, observer: Observer, recording: Recording, end: float
 ) -> Run:
     """The run as it ended at `end` seconds: at the horizon, or as if the horizon were there."""
+    cluster = observer.cluster
     count, series = cluster.count, observer.series(end)
     services = case.stack.services
-    recording, gauge = until(cluster.plane.recording(), end), cluster.plane.gauge()
+    recording, gauge, queues = until(recording, end), cluster.plane.gauge(), cluster.queues()
     consumers = {name for name in services if case.stack.pools(name)}
     marks = signs(recording, series, cluster.timeline, consumers, end, cluster.stack.full_error)
     rented = [
@@ -65,12 +66,12 @@ def finished(
             added(s.price_per_hour for s in cluster.servers if s.rented_s == 0.0),
             charge_of(case.choices.scheduling),
             charge_of(case.choices.load_balancing),
-            jobs_per_s={name: queue.pushed / end for name, queue in cluster.queues().items()},
+            jobs_per_s={name: queue.pushed / end for name, queue in queues.items()},
         ),
         means=observer.means,
         usd=added(rented_s / 3600.0 * price for rented_s, price in rented),
         spans=observer.recorder.finished(end),
-        queues=cluster.queues(),
+        queues=queues,
         caches=cluster.caches(),
         endpoints=endpoints_of(cluster),
         **among_services(cluster, len(series["t_s"])),
@@ -87,7 +88,7 @@ def jobs_wanted(cluster: Cluster, seed: int, arrived: int, recording: Recording)
     stories = [step for s in services.values() for step in s.every_step]
     told = any(services[way.service].stories for way in ways)
     if any(step.push is not None for step in stories) or told or not arrived:
-        return int(recording.jobs[:, ENQUEUED].sum())
+        return recording.job_totals[ENQUEUED]
     push = np.array([services[way.service].push.share for way in ways])
     if not push.any() or not any(s.role == "redis" for s in services.values()):
         return cluster.count.scheduled_jobs
@@ -130,10 +131,10 @@ def until(recording: Recording, end_s: float) -> Recording:
     """The recording up to `end_s`; what happened exactly then counts to the last bucket, as what
     happens at the horizon does."""
     buckets = max(1, math.ceil(end_s / recording.bucket_s))
+    if len(recording.requests) == buckets:
+        return recording
 
     def rows(table: NDArray[Any]) -> NDArray[Any]:
-        if len(table) == buckets:
-            return table
         kept = table[:buckets].copy()
         kept[-1] += table[buckets:].sum(axis=0)
         return kept

@@ -18,7 +18,7 @@ from sim.control.core.clock import Loop, Rank
 from sim.control.core.cluster import Cluster
 from sim.control.core.recorder import SpanRecorder
 from sim.control.core.ticks import never
-from sim.dataplane.tables import PlaneGauge
+from sim.dataplane.tables import PlaneGauge, Recording
 from sim.results import ledger
 from sim.results.run import SERIES, Glance
 from sim.simulation.endowment import means_of
@@ -137,7 +137,8 @@ class Observer:
         glance = Glance(gauge.succeeded, gauge.failed, gauge.jobs_queued, rows)
         progress(self.cluster.clock.now, gauge.arrived, glance)
 
-    def check(self) -> None:
+    def check(self) -> Recording:
+        """The ledger balances, or LedgerError: what it was asked of."""
         cluster, plane = self.cluster, self.cluster.plane
         gauge: PlaneGauge = plane.gauge()
         sampled = plane.samples()
@@ -145,9 +146,10 @@ class Observer:
         self.limits = sampled.taken
         seen_limit = int(limits.max(initial=gauge.connection_limit))
         self.highest_limit = max(self.highest_limit, seen_limit)
+        recording = plane.recording().so_far(cluster.clock.now)
         ledger.check(
             plane.books(),
-            plane.recording(),
+            recording,
             gauge,
             cluster.clock.now,
             self.highest_limit,
@@ -155,3 +157,4 @@ class Observer:
             cluster.services(),
             cluster.caches(),
         )
+        return recording

@@ -111,8 +111,8 @@ class Simulation:
         end_s = self.case.scenario.horizon if at_s is None else at_s
         with self.blaming():
             advance(self.observer, end_s)
-        self.observer.check()
-        return finished(self.case, self.seed, self.engine, self.cluster, self.observer, end_s)
+        recording = self.observer.check()
+        return finished(self.case, self.seed, self.engine, self.observer, recording, end_s)
 
 
 def run_once(

@@ -131,8 +131,8 @@ class _Pool:
                 self._mourn(worker)
         if self.failure is not None:
             return
-        with held(starting=True):
-            while self.agenda.open and len(self.workers) < self._wanted():
+        while self.agenda.open and len(self.workers) < self._wanted():
+            with held(starting=True):
                 self._hire()
         for worker in self.workers:
             if worker.ready and worker.index is None:

@@ -8,10 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import sim
 from sim.report import files, folder
+from sim.results.series import series_columns
 from sim.schema.fields import InputError
 from tests.results.results import result
 
@@ -43,6 +45,10 @@ def test_the_files_say_what_the_result_says(tmp_path):
     assert len(rows) == 2400
     arrived = sum(int(row["requests_arrived"]) for row in rows if row["platform"] == "compose")
     assert arrived == one.platforms["compose"]["requests"]["arrived"]
+    for run in one.runs:  # each column, of those that never change, too
+        own = [row for row in rows if row["platform"] == run.platform]
+        for name, values in series_columns(run).items():
+            np.testing.assert_array_equal([float(row[name] or "nan") for row in own], values)
     with (target / "timeline.csv").open(newline="") as file:
         assert next(csv.DictReader(file))["text"] == "api-1 killed by docker kill (exit 137)"
 

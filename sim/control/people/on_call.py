@@ -77,7 +77,7 @@ class OnCall:
             sighting = Sighting(cluster.clock.now, gauge, cluster.backlogs(gauge))
             human.refused_lately = window.add(sighting)
             is_open = incident is not None and incident.is_alive
-            if window.alarms() and not is_open and not human.looking:
+            if not is_open and not human.looking and window.alarms():
                 incident = cluster.clock.loop(self.incident(cluster))
 
     def incident(self, cluster: Cluster) -> Loop:

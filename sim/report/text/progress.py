@@ -33,6 +33,7 @@ class ProgressBars:
     ) -> None:
         self.console, self.reps, self.horizon_s = console, reps, horizon_s
         self.runs: dict[str, dict[int, tuple[float, int]]] = {name: {} for name in platforms}
+        self.sums = dict.fromkeys(platforms, (0.0, 0))  # of those
         self.left = dict.fromkeys(platforms, reps)
         self.bars = Progress(
             TextColumn("{task.description}"),
@@ -50,11 +51,12 @@ class ProgressBars:
         }
 
     def __call__(self, tick: Tick) -> None:
-        own = self.runs[tick.platform]
+        own, (simulated, arrived) = self.runs[tick.platform], self.sums[tick.platform]
+        now_s, came = own.get(tick.seed, (0.0, 0))
         own[tick.seed] = (tick.now_s, tick.arrived)
+        simulated, arrived = simulated + tick.now_s - now_s, arrived + tick.arrived - came
+        self.sums[tick.platform] = simulated, arrived
         self.left[tick.platform] -= tick.done
-        simulated = sum(now for now, _ in own.values())
-        arrived = sum(count for _, count in own.values())
         if self.console.is_terminal:
             task = self.tasks[tick.platform]
             self.bars.update(task, completed=simulated, **self._columns(simulated, arrived))
