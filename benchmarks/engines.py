@@ -65,7 +65,7 @@ HISTORIES = {
         "chain_3": Column(CHAIN, PLANE, 1.5 / 3.25),
         "chain_5": Column("chain of 5, compiled plane", PLANE, 0.9 / 3.25),
         "chain_3_product": Column("chain of 3, whole product, compiled", PLANE, 0.8 / 3.25),
-        "placed": Column(PLACED, CHAIN),  # connections that stay place calls so
+        "placed": Column(PLACED, CHAIN),  # by a draw, as kept ones are chosen: it takes as long
         **{f"kept_{n}": Column(f"chain of 3, {n} kept connections", CHAIN, 0.97) for n in KEPT},
     },
 }  # fmt: skip

@@ -149,7 +149,7 @@ def in_short() -> Iterator[None]:
 @contextmanager
 def few_passes() -> Iterator[None]:
     """While an entry compiles: without the passes that it does not need, each of which looks
-    through each function: a tenth of the compile time. Of a name that this numba lacks nothing is
+    through each function: a twelfth of the compile time. Of a name that this numba lacks nothing is
     left out."""
     builder: Any = getattr(compiler, "DefaultPassBuilder", None)
     define = vars(builder).get("define_nopython_pipeline") if builder else None
