@@ -5,8 +5,10 @@
 W2 (w2.yaml, w2_stack.yaml) goes through the whole product, as `sim run` would do it: controllers,
 a sample of every gauge each simulated second, the ledger each minute. Beside it the same workload
 as a SimPy program in the style of SimPy's own documentation (a process a customer, resources,
-timeouts), and W2 with everything switched on. Ratios travel between machines; rates do not: `--row`
-adds those of the commit that is checked out to history.csv, one row a landing.
+timeouts), W2 with everything switched on, and chains of services that call each other
+(chain_stack.yaml), without and with connections that stay. Ratios travel between machines; rates do
+not: `--row` adds those of the commit that is checked out to history.csv and chains.csv, one row a
+landing. Seconds are those of the processor: others may work beside.
 """
 
 from __future__ import annotations
@@ -18,41 +20,66 @@ import resource
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from statistics import median
-from time import perf_counter
+from time import process_time
+from typing import NamedTuple
 
 import simpy
 
 from sim.dataplane import engines
-from sim.dataplane.codes import Algorithm, Kind, LawKind
+from sim.dataplane.codes import Algorithm, Does, Kind, LawKind
 from sim.dataplane.kernel.plane import CompiledPlane
-from sim.dataplane.profile import Arrivals, Client, Law, Profile, Routing, Workload
+from sim.dataplane.profile import Arrivals, Client, Law, Profile, Routing, StoryStep, Workload
 from sim.simulation.simulation import run_once
 from sim.study.ask import Ask
 from sim.study.plan import plan
 
 HERE = Path(__file__).parent
 RATE = 640.0
-HISTORY = HERE / "history.csv"
 DOCUMENTED = "W2, SimPy as documented"
-RATIOS = {  # a column of history.csv -> what is divided by W2 as SimPy's documentation has it
-    "product": "W2, whole product, compiled",
-    "plane": "W2, compiled plane, control every 1 s",
-    "plane_0.1s": "W2, compiled plane, control every 0.1 s",
-    "everything": "W2 with everything on, control every 1 s",
-}
+PLANE = "W2, compiled plane, control every 1 s"
+CHAIN = "chain of 3, compiled plane"
+PLACED = "chain of 3, each call placed at random"
+KEPT = (4, 100, 1000)  # connections of the four processes of a service: one each, 25, 250
 
 
-def product(requests: int, engine: str) -> float:
-    """Requests per second of W2 through the whole product."""
+class Column(NamedTuple):
+    """Of a history: the median of how many times as fast `what` is as `by` in the same round."""
+
+    what: str
+    by: str = DOCUMENTED
+    asked: float = 0.0  # at least
+
+
+HISTORIES = {
+    "history.csv": {
+        "product": Column("W2, whole product, compiled"),
+        "plane": Column(PLANE),
+        "plane_0.1s": Column("W2, compiled plane, control every 0.1 s"),
+        "everything": Column("W2 with everything on, control every 1 s"),
+    },
+    # 1.5, 0.9 and 0.8 million users a second are asked where W2's plane does 3.25 (quiet machine)
+    "chains.csv": {
+        "chain_3": Column(CHAIN, PLANE, 1.5 / 3.25),
+        "chain_5": Column("chain of 5, compiled plane", PLANE, 0.9 / 3.25),
+        "chain_3_product": Column("chain of 3, whole product, compiled", PLANE, 0.8 / 3.25),
+        "placed": Column(PLACED, CHAIN),  # by a draw, as kept ones are chosen: it takes as long
+        **{f"kept_{n}": Column(f"chain of 3, {n} kept connections", CHAIN, 0.97) for n in KEPT},
+    },
+}  # fmt: skip
+
+
+def product(requests: int, engine: str, stack: str = "w2_stack.yaml") -> float:
+    """Users' requests per second of W2 through the whole product; or as many who ask a `stack`."""
     planned = plan(Ask(
-        str(HERE / "w2.yaml"), None, 1, 1, str(HERE / "w2_stack.yaml"),
+        str(HERE / "w2.yaml"), None, 1, 1, str(HERE / stack),
         [f"scenario.horizon={requests / RATE}s"], engine,
     ))  # fmt: skip
-    began = perf_counter()
+    began = process_time()
     run = run_once(planned.scenario, planned.stack, "compose", 1, engine=engine)
-    return run.gauge.arrived / (perf_counter() - began)
+    return run.gauge.arrived / (process_time() - began)
 
 
 def documented_style(requests: int) -> float:
@@ -83,9 +110,9 @@ def documented_style(requests: int) -> float:
             env.process(customer(number))
 
     env.process(source())
-    began = perf_counter()
+    began = process_time()
     env.run()
-    return requests / (perf_counter() - began)
+    return requests / (process_time() - began)
 
 
 def plane(requests: int, everything: bool = False, tick_s: float = 1.0) -> float:
@@ -118,7 +145,7 @@ def plane(requests: int, everything: bool = False, tick_s: float = 1.0) -> float
     for profile, server in wanted:
         made.start(made.add_container(profile, servers[server]), profile)
     made.publish([2, 3, 4, 5])
-    began, tick, killed = perf_counter(), 0, False
+    began, tick, killed = process_time(), 0, False
     while tick * tick_s < horizon:
         now, notices = made.advance(tick * tick_s)
         if notices:
@@ -129,22 +156,63 @@ def plane(requests: int, everything: bool = False, tick_s: float = 1.0) -> float
             killed = True
         made.gauge()
         tick += 1
-    return made.gauge().arrived / (perf_counter() - began)
+    return made.gauge().arrived / (process_time() - began)
 
 
-def ratio(rates: Mapping[str, Sequence[float]], name: str, base: str = DOCUMENTED) -> float:
-    """The median over runs of a rate divided by another of the same run."""
-    return median(a / b for a, b in zip(rates[name], rates[base], strict=True))
+def chain(
+    requests: int, services: int, kept: int = 0, placed: Algorithm = Algorithm.ROUND_ROBIN
+) -> float:
+    """User requests per second of chain_stack.yaml on the compiled engine alone, of so many
+    services. Their processes keep `kept` connections in all to the next one."""
+    horizon, replicas = requests / RATE, 4
+    made = CompiledPlane(
+        Workload(
+            1, horizon, Arrivals((0.0,), (RATE,), (0.0,)), Client(timeout_s=5.0), Routing(placed),
+            services=services,
+        )
+    )  # fmt: skip
+    client = Client(timeout_s=5.0, connections=kept // replicas)
+    server = made.add_server(16.0 * replicas * services, 2**40)
+    for number in range(services):
+        steps = [StoryStep(Does.CPU, Law(LawKind.EXPONENTIAL, 0.010))]
+        if number + 1 < services:
+            steps.append(StoryStep(Does.CALL, target=number + 1, client=client))
+        version = made.add_profile(
+            Profile(Kind.HTTP, slots=64, backlog=100_000, cpu_limit=16.0, steps=tuple(steps))
+        )
+        own = [made.add_container(version, server) for _ in range(replicas)]
+        for container in own:
+            made.start(container, version)
+        made.set_routing(Routing(placed), number)
+        made.publish(own, service=number)
+    began, tick = process_time(), 0
+    while tick < horizon:
+        _, notices = made.advance(tick)
+        if not notices:
+            made.gauge()
+            tick += 1
+    return made.gauge().arrived / (process_time() - began)
 
 
-def add_row(rates: Mapping[str, Sequence[float]], path: Path, commit: str, date: str) -> None:
-    """A row of ratios at the end of history.csv, with its header if there is none yet."""
+def ratio(rates: Mapping[str, Sequence[float]], column: Column) -> float:
+    """The median over rounds of a rate divided by another of the same round."""
+    return median(a / b for a, b in zip(rates[column.what], rates[column.by], strict=True))
+
+
+def add_row(
+    rates: Mapping[str, Sequence[float]],
+    path: Path,
+    columns: Mapping[str, Column],
+    commit: str,
+    date: str,
+) -> None:
+    """A row of ratios at the end of a history, with its header if there is none yet."""
     new = not path.exists()
     with path.open("a", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         if new:
-            writer.writerow(["commit", "date", *RATIOS])
-        writer.writerow([commit, date, *(f"{ratio(rates, name):.1f}" for name in RATIOS.values())])
+            writer.writerow(["commit", "date", *columns])
+        writer.writerow([commit, date, *(f"{ratio(rates, c):.3g}" for c in columns.values())])
 
 
 def git(*arguments: str) -> str:
@@ -156,38 +224,48 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--requests", type=int, default=1_000_000)
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--row", action="store_true", help="add the ratios to history.csv")
+    parser.add_argument("--row", action="store_true", help="add the ratios to both histories")
     options = parser.parse_args()
     if options.row and git("status", "--porcelain", "--untracked-files=no"):
         parser.error("--row: the checkout has changes that no commit names")
     engines.prepare()
     n = options.requests
     few, many = max(10_000, n // 50), max(10_000, n // 5)  # of slow ones; see documented_style
+    w2, chains = HISTORIES["history.csv"], HISTORIES["chains.csv"]
     timed: dict[str, Callable[[], float]] = {
-        RATIOS["product"]: lambda: product(n, "compiled"),
+        w2["product"].what: lambda: product(n, "compiled"),
         "W2, whole product, reference": lambda: product(few, "reference"),
         DOCUMENTED: lambda: documented_style(many),
-        RATIOS["plane"]: lambda: plane(n),
-        RATIOS["plane_0.1s"]: lambda: plane(n, tick_s=0.1),
-        RATIOS["everything"]: lambda: plane(n, everything=True),
+        PLANE: lambda: plane(n),
+        w2["plane_0.1s"].what: lambda: plane(n, tick_s=0.1),
+        w2["everything"].what: lambda: plane(n, everything=True),
+        CHAIN: lambda: chain(n, 3),
+        chains["chain_5"].what: lambda: chain(n, 5),
+        chains["chain_3_product"].what: lambda: product(n, "compiled", "chain_stack.yaml"),
+        PLACED: lambda: chain(n, 3, placed=Algorithm.RANDOM),
+        **{chains[f"kept_{k}"].what: partial(chain, n, 3, k) for k in KEPT},
     }
     rates: dict[str, list[float]] = {name: [] for name in timed}
     for _ in range(options.runs):  # in turn, so that a drifting machine hits all alike
         for name, run in timed.items():
             rates[name].append(run())
     title = f"requests/s, {options.runs} runs"
-    print(f"{title:44} {'median':>10} {'best':>10} {'x SimPy':>8}")
+    print(f"{title:44} {'median':>10} {'best':>10}")
     for name, own in rates.items():
-        print(f"{name:44} {median(own):10,.0f} {max(own):10,.0f} {ratio(rates, name):8.1f}")
-    cost = ratio(rates, RATIOS["plane"], RATIOS["plane_0.1s"])
-    print(f"control every 0.1 s takes {cost:.2f} x the time of control every 1 s")
+        print(f"{name:44} {median(own):10,.0f} {max(own):10,.0f}")
+    for file, columns in HISTORIES.items():
+        print(f"\n{file:18} {'ratio':>7} {'asked':>7}")
+        for name, column in columns.items():
+            asked = f"{column.asked:7.3g}" if column.asked else ""
+            print(f"{name:18} {ratio(rates, column):7.3g} {asked:7} of {column.by}")
+    cost = ratio(rates, Column(PLANE, w2["plane_0.1s"].what))
+    print(f"\ncontrol every 0.1 s takes {cost:.2f} x the time of control every 1 s")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"peak memory of this process: {peak:,.0f} MiB")
-    if options.row:
-        add_row(
-            rates, HISTORY, git("rev-parse", "--short", "HEAD"), git("show", "-s", "--format=%cs")
-        )
-        print(f"added to {HISTORY.name}: {HISTORY.read_text(encoding='utf-8').splitlines()[-1]}")
+    for file, columns in HISTORIES.items() if options.row else ():
+        commit, date = git("rev-parse", "--short", "HEAD"), git("show", "-s", "--format=%cs")
+        add_row(rates, HERE / file, columns, commit, date)
+        print(f"added to {file}: {(HERE / file).read_text(encoding='utf-8').splitlines()[-1]}")
 
 
 if __name__ == "__main__":

@@ -333,9 +333,11 @@ def test_connections_in_use_stay_with_their_tries_when_the_record_grows():
     w = box[0]
     w["work_top"], w["kept_top"], w["containers"] = 3, 1, 1
     w["work"]["kept"][:3] = (0, -1, w["kept_own"] + 2)
-    w["kept"]["opened"][[0, int(w["kept_own"]) + 2]] = (1.0, 2.0)
+    rows = [0, int(w["kept_own"]) + 2]
+    w["kept"]["process"][rows], w["kept_since"]["opened"][rows] = (3, 4), (1.0, 2.0)
     new = layout.grown(box, 16, 4)[0]
     shared, none, own = new["work"]["kept"][:3]
     assert (shared, none, own) == (0, -1, new["kept_own"] + 2)
     assert new["kept_own"] > w["kept_own"]
-    assert [new["kept"]["opened"][row] for row in (shared, own)] == [1.0, 2.0]
+    assert [new["kept"]["process"][row] for row in (shared, own)] == [3, 4]
+    assert [new["kept_since"]["opened"][row] for row in (shared, own)] == [1.0, 2.0]

@@ -35,8 +35,10 @@ from sim.dataplane.kernel.codes import (
 )
 from sim.dataplane.kernel.compile import inner
 from sim.dataplane.kernel.connections import (
+    ages,
     carries,
     connected,
+    falls_silent,
     hears,
     keeps,
     leaves_open,
@@ -191,8 +193,11 @@ def route(w: Any, s: int) -> None:
 def pinned(w: Any, s: int) -> None:
     work = w.work[s]
     kept = w.kept[work.kept]
-    closed = w.now >= kept.used + w.policy[work.policy].connection_idle_s
-    work.target, kept.used = kept.target, w.now
+    closed, work.target = False, kept.target
+    if ages(w, work.policy):
+        since = w.kept_since[work.kept]
+        closed = w.now >= since.used + w.policy[work.policy].connection_idle_s
+        since.used = w.now
     reached = w.machine[w.container[kept.target].server].alive != 0 and opens(w, s)
     if reached and closed:
         kept.target = -1
@@ -200,7 +205,7 @@ def pinned(w: Any, s: int) -> None:
     elif reached:
         connect(w, s, kept.target)
     else:
-        kept.silent = min(kept.silent, w.now)
+        falls_silent(w, work.kept)
         move(w, s, CONNECTING)
 
 
@@ -286,7 +291,7 @@ def lost(w: Any, s: int, c: int) -> bool:
         if not loses(w, s, there):
             return False
         if work.kept >= 0:
-            w.kept[work.kept].silent = min(w.kept[work.kept].silent, w.now)
+            falls_silent(w, work.kept)
         wait(w, s, TRAVELLING, again_after(w, s))
         return True
     if not loses(w, s, either(there, back)):
@@ -344,7 +349,7 @@ def connect(w: Any, s: int, target: int) -> None:
                 move(w, s, INSIDE)
                 work.dial_at = INFINITY
                 if work.kept >= 0:
-                    carries(w, work.kept, target, work.gate)
+                    carries(w, s, target)
                 accept(w, target, s)
             elif sheds(w, target):
                 judge(w, s, target, SHED)

@@ -16,13 +16,21 @@ from typing import Any, TypeVar, cast
 
 import numba
 from numba import types
-from numba.core import codegen
+from numba.core import codegen, compiler
 from numba.core.compiler_lock import global_compiler_lock
 
 from sim.dataplane.kernel.machine_code import CACHED, keep, tell
 
 F = TypeVar("F", bound=Callable[..., Any])
 INNER: set[str] = set()  # names of the functions below
+# numba's passes for what the kernel does not have: `with` for objects, functions in functions,
+# literals that decide a type, branches that are taken by type, raises, expressions of arrays
+UNNEEDED = frozenset({
+    "DeadBranchPrune", "DumpParforDiagnostics", "FindLiterallyCalls", "InlineClosureLikes",
+    "InlineInlinables", "InlineOverloads", "LiteralPropagationSubPipelinePass", "LiteralUnroll",
+    "MakeFunctionToJitFunction", "NoPythonSupportedFeatureValidation", "NopythonRewrites",
+    "RewriteDynamicRaises", "RewriteSemanticConstants", "WithLifting",
+})  # fmt: skip
 
 
 def other_insides(part: str) -> None:
@@ -138,6 +146,34 @@ def in_short() -> Iterator[None]:
                 gc.enable()
 
 
+@contextmanager
+def few_passes() -> Iterator[None]:
+    """While an entry compiles: without the passes that it does not need, each of which looks
+    through each function: a twelfth of the compile time. Of a name that this numba lacks nothing is
+    left out."""
+    builder: Any = getattr(compiler, "DefaultPassBuilder", None)
+    define = vars(builder).get("define_nopython_pipeline") if builder else None
+    if not isinstance(define, staticmethod):
+        other_insides("its list of passes has moved")
+        yield
+        return
+
+    def needed(state: Any, name: str = "nopython") -> Any:
+        manager: Any = define.__func__(state, name)
+        manager.passes = [
+            (part, why) for part, why in manager.passes if part.__name__ not in UNNEEDED
+        ]
+        manager.finalize()
+        return manager
+
+    with global_compiler_lock:
+        builder.define_nopython_pipeline = staticmethod(needed)
+        try:
+            yield
+        finally:
+            builder.define_nopython_pipeline = define
+
+
 @cache
 def _digest(text: str) -> int:
     return int.from_bytes(sha256(text.encode()).digest()[:8], "big")
@@ -180,8 +216,8 @@ def inner(function: F) -> F:
     Numba would compile it anew for each literal argument (`note(w, 3, c)`, `note(w, 4, c)`) and
     for what comes from a narrow column; here each function is compiled once."""
     INNER.add(function.__name__)
-    compiler: Any = numba.njit  # its stubs do not know the two wrappers
-    made: Any = compiler(
+    njit: Any = numba.njit  # its stubs do not know the two wrappers
+    made: Any = njit(
         error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True, fastmath=False
     )(function)
     template = made.get_call_template
@@ -202,7 +238,7 @@ def shared(function: F, **uses: Any) -> F:
 @contextmanager
 def compiling() -> Iterator[None]:
     """While an entry compiles."""
-    with linked_only(), counted_from_zero(), named_by_content(), in_short():
+    with linked_only(), few_passes(), counted_from_zero(), named_by_content(), in_short():
         yield
 
 
@@ -211,8 +247,8 @@ def entry(function: F) -> F:
     kept = CACHED and _names_records()
     if CACHED and not kept:
         other_insides("its names of records have moved")
-    compiler: Any = numba.njit
-    made: Any = compiler(error_model="numpy", cache=kept, fastmath=False)(function)
+    njit: Any = numba.njit
+    made: Any = njit(error_model="numpy", cache=kept, fastmath=False)(function)
     inside: Any = getattr(made, "_compiler", None)
     if hasattr(inside, "compile"):
         inside.compile = compiling()(inside.compile)

@@ -1,8 +1,8 @@
 """Connections that stay: those that a client keeps, and a proxy's to the servers behind it.
 
-Rows of `kept`: first those that a client keeps (shared by requests, or, of one request at a time,
-those that are idle: a stack, the last used on top), then, from `kept_own` on, one for each work,
-which is that of its try while it has one of its own.
+Rows of `kept` and `kept_since`: first those that a client keeps (shared by requests, or, of one
+request at a time, those that are idle: a stack, the last used on top), then, from `kept_own` on,
+one for each work, which is that of its try while it has one of its own.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ def kept_by(w: Any, k: int, visit: int, at: int) -> int:
     n = w.policy[k].connections
     if n == 0 or w.policy[k].connection_exclusive != 0:
         return -1
-    return w.purse[at].first_kept + int(uniform(w, DRAW_CONNECTION, visit) * n)
+    which = int(uniform(w, DRAW_CONNECTION, visit) * n) if n > 1 else 0
+    return w.purse[at].first_kept + which
 
 
 @inner
@@ -69,13 +70,11 @@ def keeps(w: Any, s: int) -> bool:
 def ended(w: Any, s: int, i: int) -> bool:
     """`ended` of the reference, of the connection of row i that work s would use."""
     work, kept = w.work[s], w.kept[i]
-    balancer, policy = w.balancer[work.balancer], w.policy[work.policy]
+    balancer = w.balancer[work.balancer]
     if (
         kept.target < 0
-        or w.now >= kept.opened + policy.connection_age_s
-        or w.now >= kept.used + policy.connection_idle_s + policy.connection_closing_s
-        or w.now >= kept.silent + policy.connection_silence_s
-        or (kept.gate >= 0 and rebooted(w, kept.gate, kept.opened))
+        or (ages(w, work.policy) and too_old(w, i, work.policy))
+        or (kept.gate >= 0 and rebooted(w, kept.gate, w.kept_since[i].opened))
     ):
         return True
     if balancer.proxy != 0 or balancer.per_request != 0:
@@ -86,18 +85,41 @@ def ended(w: Any, s: int, i: int) -> bool:
 
 
 @inner
+def ages(w: Any, k: int) -> bool:
+    return w.policy[k].ages != 0 or w.silenced != 0
+
+
+@inner
+def too_old(w: Any, i: int, k: int) -> bool:
+    since, policy = w.kept_since[i], w.policy[k]
+    return (
+        w.now >= since.opened + policy.connection_age_s
+        or w.now >= since.used + policy.connection_idle_s + policy.connection_closing_s
+        or w.now >= since.silent + policy.connection_silence_s
+    )
+
+
+@inner
+def falls_silent(w: Any, i: int) -> None:
+    w.kept_since[i].silent = min(w.kept_since[i].silent, w.now)
+    w.silenced = 1
+
+
+@inner
 def rebooted(w: Any, v: int, since: float) -> bool:
     return w.machine[v].alive != 0 and since < w.machine[v].up_since
 
 
 @inner
-def carries(w: Any, i: int, c: int, gate: int) -> None:
+def carries(w: Any, s: int, c: int) -> None:
     """`carries` of the reference's Connection."""
-    kept = w.kept[i]
+    i = w.work[s].kept
+    kept, since = w.kept[i], w.kept_since[i]
     if kept.target != c or kept.process != w.container[c].starts:
-        kept.target, kept.process, kept.opened = c, w.container[c].starts, w.now
-        kept.gate = gate
-    kept.used, kept.silent = w.now, INFINITY
+        kept.target, kept.process, kept.gate = c, w.container[c].starts, w.work[s].gate
+        since.opened, since.used, since.silent = w.now, w.now, INFINITY
+    elif ages(w, w.work[s].policy):
+        since.used, since.silent = w.now, INFINITY
 
 
 @inner
@@ -154,7 +176,7 @@ def hears(w: Any, s: int, outcome: int) -> None:
         and outcome not in LEAVES_NOTHING
         and not ended(w, s, work.kept)
     ):
-        w.kept[work.kept].used = w.now
+        w.kept_since[work.kept].used = w.now
         copy(w, work.kept, own.first_kept + own.unused)
         own.unused += 1
     if w.head[waiting(at)] >= 0:
@@ -182,7 +204,8 @@ def next_one(w: Any, at: int) -> int:
 def copy(w: Any, i: int, j: int) -> None:
     one, other = w.kept[i], w.kept[j]
     other.target, other.process, other.gate = one.target, one.process, one.gate
-    other.opened, other.used, other.silent = one.opened, one.used, one.silent
+    was, since = w.kept_since[i], w.kept_since[j]
+    since.opened, since.used, since.silent = was.opened, was.used, was.silent
 
 
 # ---- a proxy's ----

@@ -178,7 +178,7 @@ PLACE: RecordFields = [  # 48 bytes: of an attempt and its client, while it stan
 # first those of users, one an endpoint; then of each calling step of a profile, its `slot`-th
 POLICY = [
     *columns(Client), ("most_tokens", F), ("service", N), ("slot", N), ("ring", N), ("salt", KEY),
-    ("endpoint", N),
+    ("endpoint", N), ("ages", N),  # has a connection that stays an age or an idle time?
 ]  # fmt: skip
 STORE: RecordFields = [  # a database; `db`: the container that plays it
     ("db", N), ("session", N), ("used", N), ("peak", N), ("granted", N), ("closed", N),
@@ -205,10 +205,10 @@ PURSE: RecordFields = [  # of who asks under a policy: see Caller of the referen
     ("seen", HALF), ("failed", HALF), ("next", HALF),
     ("first_kept", N), ("kept", N), ("unused", N), ("used", N),
 ]  # fmt: skip
-KEPT: RecordFields = [  # a connection that a client keeps; `target` -1: it is closed
-    ("target", HALF), ("process", HALF), ("opened", F), ("used", F),
-    ("silent", F), ("gate", N),
-]  # fmt: skip
+# a connection that a client keeps, looked at for each try, so that a thousand fit the cache;
+# `target` -1: it is closed. And what is asked seldom: `used` where it `ages`, `silent` once one is
+KEPT: RecordFields = [("target", QUARTER), ("gate", QUARTER), ("process", HALF)]
+KEPT_SINCE: RecordFields = [("opened", F), ("used", F), ("silent", F)]
 SERVICE: RecordFields = [("asked", N), ("forsaken", N), ("retries", N)]
 JOBS: RecordFields = [  # 48 bytes: millions may wait
     ("id", N), ("visit", N), ("pushed", F),
@@ -284,6 +284,7 @@ RECORD: RecordFields = [
     ("togethers", N), ("branches", N),
     ("requests", N), ("successes", N), ("failures", N), ("retried", N),
     ("ghosts", N), ("refusals", N), ("kept_top", N), ("kept_own", N),
+    ("silenced", N),  # has a connection that stays ever had no answer?
     # jobs
     ("queues", N), ("backlog_peak", N), ("workers", N), ("pushes", N), ("copies_made", N),
     ("databases", N), ("caches", N),  # one more than the highest number of them
@@ -329,6 +330,7 @@ def fields(works: int, containers: int) -> list[tuple[Any, ...]]:
         ("purse", np.dtype(PURSE, align=True), (MOST_CALLS * (c + 1),)),
         ("outcome", BYTE, (MOST_CALLS * (c + 1), MOST_WINDOW)),  # of a breaker: 1 is a failure
         ("kept", np.dtype(KEPT), (kept_by_clients(c) + w,)),
+        ("kept_since", np.dtype(KEPT_SINCE), (kept_by_clients(c) + w,)),
         ("unused", F, (MOST_UNUSED * c,)),  # since when
         ("work", np.dtype(WORK, align=True), (w,)),
         ("request", np.dtype(REQUESTS, align=True), (CLIENTS_PER_WORK * w,)),
@@ -434,14 +436,16 @@ def grown(box: NDArray[np.void], works: int, containers: int) -> NDArray[np.void
     top = int(old["work_top"])
     used = {
         "work": top, "next": 2 * top, "prev": 2 * top, "request": int(old["request_top"]),
-        "job": int(old["job_top"]), "kept": int(old["kept_top"]), "heap": int(old["heap_n"]),
+        "job": int(old["job_top"]), "heap": int(old["heap_n"]), "kept": int(old["kept_top"]),
+        "kept_since": int(old["kept_top"]),
         "agenda": int(old["agenda_tail"]), "ring": 0, "line": int(old["line_top"]),
         "delivery": int(old["delivery_top"]),
         "outcome": MOST_CALLS * (int(old["containers"]) + 1),
         "cached": MOST_KEYS * int(old["caches"]), "unused": MOST_UNUSED * int(old["containers"]),
     }  # fmt: skip
     was, own = int(old["kept_own"]), int(w["kept_own"])
-    w["kept"][own : own + top] = old["kept"][was : was + top]
+    for name in ("kept", "kept_since"):
+        w[name][own : own + top] = old[name][was : was + top]
     for ring in np.flatnonzero(old["ring_tail"]):  # of those that were ever used, all
         w["ring"][ring] = old["ring"][ring]
     for name in box.dtype.names or ():

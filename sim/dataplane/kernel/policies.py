@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from itertools import accumulate
+from math import inf
 from typing import Any
 
 from sim.dataplane import draws
@@ -22,6 +23,7 @@ def write_policy(
         row[column] = value
     row["most_tokens"], row["service"], row["slot"] = client.most_tokens, service, slot
     row["endpoint"] = endpoint
+    row["ages"] = min(client.connection_age_s, client.connection_idle_s) < inf
     row["salt"] = (mark + 1) * draws.GOLDEN & draws.MASK
     alike = rows["ring"][rows["timeout_s"] == client.timeout_s]
     if len(alike):
