@@ -92,6 +92,7 @@ def http(dice: Dice, calm: float) -> Profile:
         pool=pool,
         pool_at_start=dice.int(0, pool) if dice(0.4) else 0,
         checkout_timeout_s=dice.pick(0.25, 0.5, 1.0, 5.0),
+        pool_silence_s=dice.beside.choice((924.6, 0.5, 2.0, 8.0)),
         push_rate=dice.pick(0.0, 0.3, 0.7, 1.0),
         push_timeout_s=dice.pick(0.25, 0.5, 2.0),
         keep_alive_s=dice.aside((INF, 0.25, 0.5, 2.0)),
@@ -118,6 +119,7 @@ def worker(dice: Dice, calm: float) -> Profile:
         pool=pool,
         pool_at_start=dice.int(0, pool) if dice(0.4) else 0,
         checkout_timeout_s=dice.pick(0.25, 1.0, 5.0),
+        pool_silence_s=dice.beside.choice((924.6, 0.5, 2.0, 8.0)),
         reliable=dice(0.6),
         redelivery_s=dice.pick(0.5, 2.0, 8.0),
         acknowledge_s=dice.aside((0.5, 2.0, 8.0)) if dice(0.3) else INF,
@@ -279,7 +281,8 @@ def others(dice: Dice) -> Iterator[PoolRules]:
         if dice(0.6):
             size = dice.pick(0, 1, 2, 4)
             at_start = dice.int(0, size) if dice(0.3) else 0
-            yield PoolRules(database, size, at_start, dice.pick(0.25, 1.0, 5.0))
+            silence_s = dice.beside.choice((924.6, 0.5, 2.0, 8.0))
+            yield PoolRules(database, size, at_start, dice.pick(0.25, 1.0, 5.0), silence_s)
 
 
 def database(dice: Dice) -> Profile:
@@ -651,6 +654,18 @@ class Author:
             who = [segment for segment in range(3) if beside.random() < 0.5]
             self.step(t, "part", beside.randrange(QUEUES), beside.randrange(QUEUES), who)
 
+    def strand(self, t: float) -> None:
+        """Another process plays a database, and nobody tells its clients."""
+        beside = self.dice.beside
+        databases = [c for c, kind in enumerate(self.kind_of) if kind == Kind.DATABASE]
+        if databases and beside.random() < 0.5:
+            number, c = beside.randrange(DATABASES), beside.choice(databases)
+            if beside.random() < 0.5:
+                number = self.number_of[c]
+            self.step(t, "strand", number)
+            version = beside.choice(self.versions_of(Kind.DATABASE, 0, number))
+            self.step(t + beside.choice((0.0, 0.0, 1.0)), "set_profile", c, version)
+
     def drain(self, t: float, later: float, c: int) -> None:
         self.step(t, "drain", c)
         if self.dice(0.5) and later < INF:
@@ -784,6 +799,7 @@ def make_world(seed: int, lattice: bool, services: int = FEW) -> World:
         author.cool(t)
         author.succeed(t)
         author.part(t)
+        author.strand(t)
     soonest = 8.0 if long else 1.0  # who never finds memory is started a thousand times, not more
     restart = tuple(
         soonest * dice.pick(0.125, 0.25, 1.0, INF) for _ in range(20 if services == FEW else 48)

@@ -122,6 +122,8 @@ def step_down(cluster: Cluster, store: str, rules: Failover) -> Loop:
     yield cluster.clock.after(retry_s, Rank.STEP_DOWN, number)
     still = primary == cluster.primary_of(store) and primary not in cluster.read_only
     if still and serving(cluster, primary) and not heard(cluster, store, rules):
+        if not rules.shutdown_sessions:
+            cluster.strand(store)  # who is cut off does not hear that it ends all connections
         cluster.deny_writes(primary, True)
         text = f"{primary} cannot renew its leader key, and steps down: no writes from now on"
         cluster.say("demoted", store, text)
@@ -245,6 +247,9 @@ def promote(cluster: Cluster, store: str, takes_s: float) -> Loop:
     for c in hung if role == "postgres" else ():
         cluster.exit(c, 1, "is fenced: it is no primary any more")
     yield cluster.clock.after(takes_s, Rank.FAILOVER, cluster.stack.number(store), PARTS[role])
+    rules = cluster.service(store).failover
+    if role == "postgres" and rules is not None and not (lives or rules.shutdown_sessions):
+        cluster.strand(store)
     if role == "redis" and not lives:
         cluster.lag(store, since_s, failed_s)
     for c in cluster.of(standby):

@@ -94,12 +94,13 @@ def test_one_that_only_its_neighbours_lose_is_given_up_and_what_it_took_is_lost(
     assert healed[:, 1].sum() >= 0.99 * healed[:, 0].sum()
 
 
-def split(lasts_s, **failover):
+def split(lasts_s, settings=None, **failover):
     settings = {
         "stack.servers.zones": ["a", "b", "c"],
         "stack.services.http.replicas": 3,
         "stack.services.http.push.share": "0%",
         **{f"stack.services.postgres.failover.{name}": value for name, value in failover.items()},
+        **(settings or {}),
     }
     cut = {"side": ["a"], "other_side": ["b", "c"], "lasts": f"{lasts_s}s"}
     return outage({"at": 60, "partition": cut}, platform="kubernetes", settings=settings)
@@ -124,6 +125,44 @@ def test_it_tries_for_retry_timeout_or_as_long_as_its_ttl_allows(retry_timeout, 
     run = split(100, retry_timeout=f"{retry_timeout}s", ttl=f"{ttl}s")
     (demoted,), (given_up,) = when(run, "demoted"), when(run, "failover")
     assert given_up - demoted == pytest.approx(ttl - 10.0 - tries_s)
+
+
+FULL_POOLS = {
+    "stack.servers.count": 3,
+    "stack.services.http.database.pool": 4,
+    "stack.services.http.database.at_start": 4,
+    "stack.services.http.database.silence": "60s",
+}
+
+
+@pytest.mark.parametrize("shutdown_sessions", [True, False])
+def test_a_full_pool_is_stuck_where_nobody_closes_what_leads_to_a_dead_server(shutdown_sessions):
+    """All connections of the API have a query that waits for it. HAProxy closes them with the
+    promotion, or nobody does before their clients' minute is over."""
+    rule = {"stack.services.postgres.failover.shutdown_sessions": shutdown_sessions}
+    gone = {"at": 60, "server_crash": {"hosting": "postgres", "returns": False}}
+    run = outage(gone, platform="kubernetes", settings=FULL_POOLS | rule)
+    (promoted,) = when(run, "promoted")
+    minute = run.recording.requests[int(promoted) + 12 : int(promoted) + 54]
+    assert minute[:, 0].sum() > 100
+    share = minute[:, 1].sum() / minute[:, 0].sum()
+    assert share > 0.97 if shutdown_sessions else share == 0.0
+    served = run.recording.requests[int(promoted) + 62 : 290]
+    assert served[:, 1].sum() >= 0.99 * served[:, 0].sum()
+
+
+def test_who_is_cut_off_hears_of_no_end_before_the_network_is_whole():
+    """The API in two of three zones has full pools to the primary in the third, which steps down
+    and whose resets do not pass: stuck after another one is promoted, until 160 s, when the server
+    that is heard again knows nothing of them."""
+    never = {"stack.services.http.database.silence": "1h"}
+    run = split(100, shutdown_sessions=False, settings=FULL_POOLS | never)
+    (promoted,) = when(run, "promoted")
+    stuck = run.recording.requests[int(promoted) + 2 : 154]
+    assert stuck[:, 0].sum() > 100
+    assert stuck[:, 1].sum() == 0
+    healed = run.recording.requests[165:290]
+    assert healed[:, 1].sum() >= 0.99 * healed[:, 0].sum()
 
 
 def test_a_crash_is_started_in_place_before_anybody_gives_it_up():
