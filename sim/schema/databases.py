@@ -75,6 +75,9 @@ class Failover(Record):
     # `on-marked-down shutdown-sessions`, as Patroni's haproxy.cfg has it. Without it, and behind a
     # name alone, what is open to a server that is gone stays open, and silent
     shutdown_sessions: bool = True
+    # Patroni's, from 3.0 on: a primary that cannot renew its key goes on while all its replicas
+    # answer it
+    failsafe_mode: bool = False
     # Sentinel, of which three stand on the first servers, one after the other
     quorum: Annotated[Positive, at_most(bounds.SENTINELS)] = default(facts.SENTINEL_QUORUM)
     timeout: Span = default(facts.SENTINEL_TIMEOUT)

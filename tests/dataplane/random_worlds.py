@@ -659,12 +659,15 @@ class Author:
         beside = self.dice.beside
         databases = [c for c, kind in enumerate(self.kind_of) if kind == Kind.DATABASE]
         if databases and beside.random() < 0.5:
-            number, c = beside.randrange(DATABASES), beside.choice(databases)
-            if beside.random() < 0.5:
-                number = self.number_of[c]
-            self.step(t, "strand", number)
+            old, c = beside.choice(databases), beside.choice(databases)
+            number = self.number_of[old]
+            if beside.random() < 0.7:
+                self.step(t, "hang", old)
+                self.step(t + beside.choice((2.0, 8.0)), "resume", old)
+            later = t + beside.choice((0.0, 0.125, 1.0))
+            self.step(later, "strand", number)
             version = beside.choice(self.versions_of(Kind.DATABASE, 0, number))
-            self.step(t + beside.choice((0.0, 0.0, 1.0)), "set_profile", c, version)
+            self.step(later + beside.choice((0.0, 0.0, 1.0)), "set_profile", c, version)
 
     def drain(self, t: float, later: float, c: int) -> None:
         self.step(t, "drain", c)

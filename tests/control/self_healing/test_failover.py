@@ -127,6 +127,56 @@ def test_it_tries_for_retry_timeout_or_as_long_as_its_ttl_allows(retry_timeout, 
     assert given_up - demoted == pytest.approx(ttl - 10.0 - tries_s)
 
 
+def without_a_majority(*events, failsafe_mode):
+    settings = {
+        "stack.servers.count": 5,  # the primary on the first, its replica on the second
+        "stack.services.http.replicas": 2,
+        "stack.services.http.push.share": "0%",
+        "stack.services.postgres.failover.failsafe_mode": failsafe_mode,
+    }
+    return outage(*events, platform="kubernetes", settings=settings)
+
+
+@pytest.mark.parametrize("failsafe_mode", [True, False])
+def test_a_primary_whose_store_is_gone_steps_down_unless_all_its_replicas_answer(failsafe_mode):
+    """Three servers hold the store. The second is lost at 60 s, with the replica, of which the
+    primary hears; the third at 100 s. From then on nobody has a key: 10 to 20 s later the primary
+    takes no writes, though it is well, and nobody is promoted in its place. With `failsafe_mode`
+    it asks all whom it knows, and that is nobody."""
+    crashes = [
+        {"at": at, "server_crash": {"server": server, "returns": False}}
+        for at, server in ((60, 1), (100, 2))
+    ]
+    run = without_a_majority(*crashes, failsafe_mode=failsafe_mode)
+    served = run.recording.requests[122:290, 1].sum()
+    assert when(run, "promoted") == []
+    if failsafe_mode:
+        assert len(when(run, "failsafe")) == 1
+        assert when(run, "demoted") == []
+        assert served > 300
+    else:
+        (demoted,), (left_alone,) = when(run, "demoted"), when(run, "failover_failed")
+        assert 110.0 <= demoted <= 120.0
+        assert 120.0 <= left_alone <= 130.0
+        assert served == 0
+
+
+@pytest.mark.parametrize("failsafe_mode", [True, False])
+def test_in_failsafe_mode_one_replica_that_does_not_answer_is_enough(failsafe_mode):
+    """Its three members lose each other, and the primary's server that of the replica: it cannot
+    know that nobody else has the key."""
+    cuts = [
+        {"at": 60, "partition": {"side": [side], "other_side": other, "lasts": "100s"}}
+        for side, other in (("server-1", ["server-2", "server-3"]), ("server-2", ["server-3"]))
+    ]
+    run = without_a_majority(*cuts, failsafe_mode=failsafe_mode)
+    (demoted,), (again,) = when(run, "demoted"), when(run, "promoted")
+    assert 70.0 <= demoted <= 80.0
+    assert 160.0 + 8.0 <= again <= 170.0 + 8.0, "it takes its own key again"
+    assert run.recording.requests[int(demoted) + 1 : int(again), 1].sum() == 0
+    assert list(run.lost_rows) == []
+
+
 FULL_POOLS = {
     "stack.servers.count": 3,
     "stack.services.http.database.pool": 4,
