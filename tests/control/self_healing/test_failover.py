@@ -215,6 +215,17 @@ def test_who_is_cut_off_hears_of_no_end_before_the_network_is_whole():
     assert healed[:, 1].sum() >= 0.99 * healed[:, 0].sum()
 
 
+@pytest.mark.parametrize("platform", ["ecs_fargate", "cloud_run"])
+@pytest.mark.parametrize(("count", "promoted"), [(None, 1), (1, 0)])
+def test_beside_a_serverless_platform_each_copy_has_a_rented_server(platform, count, promoted):
+    """Unless the stack has one server, with which both are lost."""
+    gone = {"at": 60, "server_crash": {"hosting": "postgres", "returns": False}}
+    run = outage(gone, platform=platform, settings={"stack.servers.count": count})
+    assert len(when(run, "promoted")) == promoted
+    (crash,) = rows(run, "server_crash")
+    assert ("standby-1" in crash.text) == (not promoted)
+
+
 def test_a_crash_is_started_in_place_before_anybody_gives_it_up():
     run = outage(CRASH)
     assert rows(run, "restart", "postgres")
