@@ -98,9 +98,8 @@ class MicroVMs:
     def servers(self, stack: Stack) -> int:
         """One for all that has a volume; where a store has copies one for each, since two on one
         server are one fate, unless the stack has fewer servers."""
-        ours = [name for role in STATEFUL for name in stack.playing(role)]
-        ours = [name for name in ours if stack.services[name].managed is None]
-        apart = max((1 + len(stack.copies(name)) for name in ours), default=1)
+        stores = (n for n, s in stack.services.items() if s.role in STATEFUL and s.managed is None)
+        apart = max((1 + len(stack.copies(name)) for name in stores), default=1)
         return max(self.default_servers, min(apart, stack.servers.count or apart))
 
     def maintained(self, cluster: Cluster) -> list[Server]:
