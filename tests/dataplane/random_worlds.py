@@ -44,6 +44,7 @@ class Dice:
         self.services = services  # tiers: each asks those below, so that nobody waits for himself
         self.aside = Random(10**9 + 2 * seed + lattice).choice  # leaves all else as it would be
         self.beside = Random(4 * 10**9 + 2 * seed + lattice)  # ... as well
+        self.stranded = Random(5 * 10**9 + 2 * seed + lattice)  # ... and this
         self.lattice = self.random.choice((1 / 32, 1 / 32, 1 / 128)) if lattice else 0.0
 
     def __call__(self, chance: float) -> bool:
@@ -92,7 +93,7 @@ def http(dice: Dice, calm: float) -> Profile:
         pool=pool,
         pool_at_start=dice.int(0, pool) if dice(0.4) else 0,
         checkout_timeout_s=dice.pick(0.25, 0.5, 1.0, 5.0),
-        pool_silence_s=dice.beside.choice((924.6, 0.5, 2.0, 8.0)),
+        pool_silence_s=dice.stranded.choice((924.6, 0.5, 2.0, 8.0)),
         push_rate=dice.pick(0.0, 0.3, 0.7, 1.0),
         push_timeout_s=dice.pick(0.25, 0.5, 2.0),
         keep_alive_s=dice.aside((INF, 0.25, 0.5, 2.0)),
@@ -119,7 +120,7 @@ def worker(dice: Dice, calm: float) -> Profile:
         pool=pool,
         pool_at_start=dice.int(0, pool) if dice(0.4) else 0,
         checkout_timeout_s=dice.pick(0.25, 1.0, 5.0),
-        pool_silence_s=dice.beside.choice((924.6, 0.5, 2.0, 8.0)),
+        pool_silence_s=dice.stranded.choice((924.6, 0.5, 2.0, 8.0)),
         reliable=dice(0.6),
         redelivery_s=dice.pick(0.5, 2.0, 8.0),
         acknowledge_s=dice.aside((0.5, 2.0, 8.0)) if dice(0.3) else INF,
@@ -281,7 +282,7 @@ def others(dice: Dice) -> Iterator[PoolRules]:
         if dice(0.6):
             size = dice.pick(0, 1, 2, 4)
             at_start = dice.int(0, size) if dice(0.3) else 0
-            silence_s = dice.beside.choice((924.6, 0.5, 2.0, 8.0))
+            silence_s = dice.stranded.choice((924.6, 0.5, 2.0, 8.0))
             yield PoolRules(database, size, at_start, dice.pick(0.25, 1.0, 5.0), silence_s)
 
 
@@ -656,7 +657,7 @@ class Author:
 
     def strand(self, t: float) -> None:
         """Another process plays a database, and nobody tells its clients."""
-        beside = self.dice.beside
+        beside = self.dice.stranded
         databases = [c for c, kind in enumerate(self.kind_of) if kind == Kind.DATABASE]
         if databases and beside.random() < 0.5:
             old, c = beside.choice(databases), beside.choice(databases)
