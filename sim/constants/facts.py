@@ -191,7 +191,8 @@ KEEPALIVE = Fact(
 RETRANSMISSION = Fact(
     "tcp.retries2", 924.6, "s", "an open connection whose other host says nothing is given up",
     "Linux ip-sysctl: tcp_retries2 15, its hypothetical time-out at the least RTO",
-    fixed="the kernel's own; `connection_silence` of who asks says what holds instead",
+    fixed="the kernel's own; `connection_silence` of who asks, `silence` of a pool say what holds "
+    "instead",
 )  # fmt: skip
 POOLER_SIZE = Fact("pgbouncer.default_pool_size", 20, "connections", "to the server", _BOUNCER)
 POOLER_WAIT = Fact(

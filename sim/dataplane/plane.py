@@ -127,6 +127,14 @@ class DataPlane(Protocol):
         """From now on who pushes from these segments takes another queue for this one: its old
         primary, which has not heard that it is one no more. None: nobody does."""
 
+    def strand(self, database: int) -> None:
+        """This database is no more where its clients are connected, and nobody closes what is
+        open: of those who hear nothing of its process the connections lead where they led, silent;
+        all others are reset. Comes before the `set_profile`, or `start`, by which another process
+        plays it, or its own takes no writes. A query over one is given up after the pool's
+        `silence_s`; all break when the old process ends, takes writes again or plays another
+        database, or its server boots. Where a pooler stands before it nothing is stranded."""
+
     def flush(self, cache: int) -> None:
         """This cache has forgotten all that it held."""
 

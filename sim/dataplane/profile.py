@@ -116,6 +116,7 @@ class PoolRules:
     size: int = 0  # connections at most; 0: one connection per use
     at_start: int = 0  # opened one by one before listening, all or nothing
     checkout_timeout_s: float = 30.0
+    silence_s: float = 924.6  # a query over a stranded connection is given up after it
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +154,7 @@ class Profile:
     pool: int = 0  # connections at most; 0 with a query: one connection per use
     pool_at_start: int = 0  # opened one by one before listening, all or nothing
     checkout_timeout_s: float = 30.0
+    pool_silence_s: float = 924.6  # a query over a stranded connection is given up after it
     pools: tuple[PoolRules, ...] = ()
     # job client (HTTP)
     push_rate: float = 0.0  # share of requests that enqueue a job

@@ -96,7 +96,9 @@ def possible(steps: tuple[StoryStep, ...]) -> tuple[StoryStep, ...]:
 def pools(profile: Profile) -> tuple[PoolRules, ...]:
     """All pools of its process: that of database 0 first; last those of databases that a step asks
     without one. ValueError: more than there may be, or two of one database."""
-    first = PoolRules(0, profile.pool, profile.pool_at_start, profile.checkout_timeout_s)
+    first = PoolRules(
+        0, profile.pool, profile.pool_at_start, profile.checkout_timeout_s, profile.pool_silence_s
+    )
     made = [first, *profile.pools]
     known = [rules.database for rules in made]
     for step in (step for steps in stories(profile) for step in steps):

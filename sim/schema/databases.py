@@ -28,6 +28,7 @@ class DatabaseClient(Record):
     pool: Count = default(facts.POOL)
     at_start: Count = 0  # connections opened before listening, all or nothing (eager = pool)
     checkout_timeout: Duration = default(facts.CHECKOUT_TIMEOUT)
+    silence: Span | None = None  # as of a pool
 
 
 class DatabasePool(Record):
@@ -36,6 +37,9 @@ class DatabasePool(Record):
     size: Count = default(facts.POOL)  # 0: a connection for each query
     at_start: Count = 0  # as for `database`
     checkout_timeout: Duration = default(facts.CHECKOUT_TIMEOUT)
+    # a query over a connection to a primary that is gone, which nobody has closed, fails after so
+    # long (libpq's tcp_user_timeout, JDBC's socketTimeout); null: when TCP gives up
+    silence: Span | None = None
 
 
 class Backup(Record):
@@ -67,6 +71,13 @@ class Failover(Record):
     # (null: as measured, as published: control/self_healing/failover.py)
     takes: LawSpec | None = None
     fails: Fraction = default(facts.FAILOVER_FAILS)  # of failovers; then a person has to do it
+    # whoever leads clients to the primary closes what leads to one that is given up: HAProxy's
+    # `on-marked-down shutdown-sessions`, as Patroni's haproxy.cfg has it. Without it, and behind a
+    # name alone, what is open to a server that is gone stays open, and silent
+    shutdown_sessions: bool = True
+    # Patroni's, from 3.0 on: a primary that cannot renew its key goes on while all its replicas
+    # answer it
+    failsafe_mode: bool = False
     # Sentinel, of which three stand on the first servers, one after the other
     quorum: Annotated[Positive, at_most(bounds.SENTINELS)] = default(facts.SENTINEL_QUORUM)
     timeout: Span = default(facts.SENTINEL_TIMEOUT)

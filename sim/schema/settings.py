@@ -123,7 +123,7 @@ _STEPS = {
     "database.demand": ("query", "demand"),
     "push.share": ("push", "share"),
 }
-_POOLS = {"pool": "size", "at_start": "at_start", "checkout_timeout": "checkout_timeout"}
+_POOLS = {"pool": "size", **{name: name for name in ("at_start", "checkout_timeout", "silence")}}
 
 
 def _in_story(model: BaseModel, steps: list[str]) -> list[str]:

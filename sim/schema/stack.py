@@ -385,6 +385,7 @@ class Stack(Record):
             size=database.pool,
             at_start=database.at_start,
             checkout_timeout=database.checkout_timeout,
+            silence=database.silence,
         )
         return pools | dict.fromkeys(self.playing("postgres")[:1], pool)
 

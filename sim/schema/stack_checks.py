@@ -256,9 +256,10 @@ def _replica_issues(name: str, service: Service, stack: Stack, at: Spot) -> Iter
         title = "a cache" if service.role == "cache" else stack.engine_of(name).title
         yield own.down("by").issue(f"{rules.by} of {title}", one_of(able))
         return
-    unread = {"patroni": ("quorum", "timeout"), "sentinel": ("loop_wait", "retry_timeout")}.get(
-        rules.by, ("quorum", "timeout", "retry_timeout")
-    )
+    unread = {
+        "patroni": ("quorum", "timeout"),
+        "sentinel": ("loop_wait", "retry_timeout", "shutdown_sessions", "failsafe_mode"),
+    }.get(rules.by, ("quorum", "timeout", "retry_timeout", "failsafe_mode"))
     for field in sorted(rules.model_fields_set.intersection(unread)):
         found = f"{field}, which a failover by {rules.by} does not have"
         yield own.down(field).issue(found, "nothing here", key=True)

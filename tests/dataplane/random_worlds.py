@@ -44,6 +44,7 @@ class Dice:
         self.services = services  # tiers: each asks those below, so that nobody waits for himself
         self.aside = Random(10**9 + 2 * seed + lattice).choice  # leaves all else as it would be
         self.beside = Random(4 * 10**9 + 2 * seed + lattice)  # ... as well
+        self.stranded = Random(5 * 10**9 + 2 * seed + lattice)  # ... and this
         self.lattice = self.random.choice((1 / 32, 1 / 32, 1 / 128)) if lattice else 0.0
 
     def __call__(self, chance: float) -> bool:
@@ -92,6 +93,7 @@ def http(dice: Dice, calm: float) -> Profile:
         pool=pool,
         pool_at_start=dice.int(0, pool) if dice(0.4) else 0,
         checkout_timeout_s=dice.pick(0.25, 0.5, 1.0, 5.0),
+        pool_silence_s=dice.stranded.choice((924.6, 0.5, 2.0, 8.0)),
         push_rate=dice.pick(0.0, 0.3, 0.7, 1.0),
         push_timeout_s=dice.pick(0.25, 0.5, 2.0),
         keep_alive_s=dice.aside((INF, 0.25, 0.5, 2.0)),
@@ -118,6 +120,7 @@ def worker(dice: Dice, calm: float) -> Profile:
         pool=pool,
         pool_at_start=dice.int(0, pool) if dice(0.4) else 0,
         checkout_timeout_s=dice.pick(0.25, 1.0, 5.0),
+        pool_silence_s=dice.stranded.choice((924.6, 0.5, 2.0, 8.0)),
         reliable=dice(0.6),
         redelivery_s=dice.pick(0.5, 2.0, 8.0),
         acknowledge_s=dice.aside((0.5, 2.0, 8.0)) if dice(0.3) else INF,
@@ -279,7 +282,8 @@ def others(dice: Dice) -> Iterator[PoolRules]:
         if dice(0.6):
             size = dice.pick(0, 1, 2, 4)
             at_start = dice.int(0, size) if dice(0.3) else 0
-            yield PoolRules(database, size, at_start, dice.pick(0.25, 1.0, 5.0))
+            silence_s = dice.stranded.choice((924.6, 0.5, 2.0, 8.0))
+            yield PoolRules(database, size, at_start, dice.pick(0.25, 1.0, 5.0), silence_s)
 
 
 def database(dice: Dice) -> Profile:
@@ -651,6 +655,21 @@ class Author:
             who = [segment for segment in range(3) if beside.random() < 0.5]
             self.step(t, "part", beside.randrange(QUEUES), beside.randrange(QUEUES), who)
 
+    def strand(self, t: float) -> None:
+        """Another process plays a database, and nobody tells its clients."""
+        beside = self.dice.stranded
+        databases = [c for c, kind in enumerate(self.kind_of) if kind == Kind.DATABASE]
+        if databases and beside.random() < 0.5:
+            old, c = beside.choice(databases), beside.choice(databases)
+            number = self.number_of[old]
+            if beside.random() < 0.7:
+                self.step(t, "hang", old)
+                self.step(t + beside.choice((2.0, 8.0)), "resume", old)
+            later = t + beside.choice((0.0, 0.125, 1.0))
+            self.step(later, "strand", number)
+            version = beside.choice(self.versions_of(Kind.DATABASE, 0, number))
+            self.step(later + beside.choice((0.0, 0.0, 1.0)), "set_profile", c, version)
+
     def drain(self, t: float, later: float, c: int) -> None:
         self.step(t, "drain", c)
         if self.dice(0.5) and later < INF:
@@ -784,6 +803,7 @@ def make_world(seed: int, lattice: bool, services: int = FEW) -> World:
         author.cool(t)
         author.succeed(t)
         author.part(t)
+        author.strand(t)
     soonest = 8.0 if long else 1.0  # who never finds memory is started a thousand times, not more
     restart = tuple(
         soonest * dice.pick(0.125, 0.25, 1.0, INF) for _ in range(20 if services == FEW else 48)

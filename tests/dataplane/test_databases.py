@@ -198,3 +198,63 @@ def test_one_that_steps_down_ends_its_connections_and_lets_nobody_in(plane_class
     assert ends(plane_class, w) == [(1.5, 0, 1), (2.0, 0, 2), (5.0, 1, 2)]
     run = drive(plane_class, w)
     assert run.causes() == {Outcome.SUCCEEDED: 1, Outcome.HTTP_500: 2}
+
+
+# ---- connections that nobody closes ----
+STRANDED = [(2.5, "server_down", (1,)), (7.0, "strand", (0,)), (7.0, "set_profile", (2, 3))]
+
+
+def stranded(*later, silence_s: float = 10.0, first=(1.0, 1.0)):
+    """Two connections are open, and idle since 2.0, when their server dies; nobody closes them when
+    another one takes its place at 7.0. The users of 8.0 and 8.25 ask over them, that of 9.0 waits
+    for one, the pool being full."""
+    rules = {"pool": 2, "checkout_timeout_s": 40.0, "pool_silence_s": silence_s}
+    w = world(
+        users(*first, 8.0, 8.25, 9.0, 18.5), api(asks(0, 1.0), **rules), database(0), database(1),
+        script=[*STRANDED, *later], cores=9.0,
+    )  # fmt: skip
+    return w._replace(profiles=(*w.profiles, database(0), database(1)))
+
+
+def test_a_query_over_a_stranded_connection_fails_when_tcp_gives_up(plane_class):
+    """Ten seconds each, whose places the third takes at 18.0, and the last at 18.5."""
+    w = stranded()
+    assert ends(plane_class, w) == [
+        (2.0, 2, 0), (18.0, 2, 1), (18.25, 2, 2), (19.0, 3, 2), (19.5, 4, 2),
+    ]  # fmt: skip
+    run = drive(plane_class, w)
+    assert run.causes() == {Outcome.SUCCEEDED: 4, Outcome.HTTP_500: 2}
+    assert run.plane.database_gauge(0).connections == 2
+    assert run.plane.container_gauge(2).busy_s == 2.0
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        (12.0, "server_up", (1,)),  # whose kernel knows nothing of them
+        (12.0, "exit", (1,)),  # fenced, where it lived
+        (12.0, "set_profile", (1, 4)),  # it has heard that it is a replica
+    ],
+)
+def test_stranded_connections_are_reset_when_their_other_end_speaks(plane_class, told):
+    w = stranded(told)
+    if told[1] != "server_up":  # it lives, and is silent
+        script = [s._replace(verb="hang") if s.verb == "server_down" else s for s in w.script]
+        w = w._replace(script=tuple(script))
+    assert ends(plane_class, w) == [(2.0, 2, 0), (12.0, 2, 2), (13.0, 3, 2), (19.5, 4, 2)]
+
+
+def test_a_query_under_way_is_stranded_with_its_connection(plane_class):
+    """That of 2.25 runs when its server dies, and is in vain for ten seconds from 7.0 on. The other
+    place of the pool is free: the next three open a connection there, and share it."""
+    w = stranded(first=(2.25,))
+    assert ends(plane_class, w) == [
+        (9.0, 1, 0), (10.0, 2, 0), (11.0, 3, 0), (17.0, 3, 1), (19.5, 4, 1),
+    ]  # fmt: skip
+
+
+def test_behind_a_pooler_nothing_is_stranded(plane_class):
+    pooled = replace(database(0), pooler_size=2)
+    w = stranded()
+    w = w._replace(profiles=(w.profiles[0], pooled, *w.profiles[2:]))
+    assert ends(plane_class, w)[:3] == [(2.0, 2, 0), (9.0, 3, 0), (9.25, 4, 0)]

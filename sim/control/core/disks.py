@@ -95,6 +95,10 @@ class Disks(Containers):
         lost = self._written(database, since_s, until_s)
         self.count.lost_rows.append(lost._replace(lag=True, restored_s=self.clock.now))
 
+    def strand(self, database: str) -> None:
+        """Another process is to play it, and nobody tells those who are connected to this one."""
+        self.plane.strand(self.stack.number(database))
+
     def part(self, queue: str, old: Container, segments: list[int]) -> None:
         """Another process is its primary, and who pushes from these segments does not know: two
         take jobs at once."""

@@ -25,6 +25,7 @@ from sim.dataplane.profile import (
 )
 from sim.dataplane.story import short_form
 from sim.schema.client import ClientSpec
+from sim.schema.databases import DatabaseClient, DatabasePool
 from sim.schema.fields import LawSpec
 from sim.schema.jobs import JobWork
 from sim.schema.scenario import Version
@@ -183,6 +184,7 @@ def profile_of(service: Service, version: Version, limits: Limiter | None = None
         pool=database.pool if database else 0,
         pool_at_start=min(database.at_start, database.pool) if database else 0,
         checkout_timeout_s=database.checkout_timeout if database else 0.0,
+        pool_silence_s=silence_s(database),
         push_rate=service.push.share,
         push_timeout_s=service.push.timeout,
         connection_slots=max(0, ordinary),
@@ -392,7 +394,7 @@ def pools_of(stack: Stack, name: str) -> dict[str, Any]:
     pools = {stack.number(database): pool for database, pool in stack.pools(name).items()}
     fields: dict[str, Any] = {
         "pools": tuple(
-            PoolRules(number, pool.size, pool.at_start, pool.checkout_timeout)
+            PoolRules(number, pool.size, pool.at_start, pool.checkout_timeout, silence_s(pool))
             for number, pool in sorted(pools.items())
             if number > 0
         )
@@ -402,5 +404,11 @@ def pools_of(stack: Stack, name: str) -> dict[str, Any]:
             "pool": pools[0].size,
             "pool_at_start": pools[0].at_start,
             "checkout_timeout_s": pools[0].checkout_timeout,
+            "pool_silence_s": silence_s(pools[0]),
         }
     return fields
+
+
+def silence_s(pool: DatabaseClient | DatabasePool | None) -> float:
+    """Of a stranded connection, until it is given up."""
+    return (pool and pool.silence) or RETRANSMISSION.value

@@ -4,9 +4,10 @@ priorities mean nothing here. It comes in the zone with the fewest of its servic
 guide: tasks are spread over Availability Zones; Cloud Run: over the zones of a region); that what
 runs is moved to balance them again is left out.
 
-What has a volume (the database, the queue) stays on one rented server, as it would run beside a
-serverless platform. Rules: shared facts, orchestrators sections 5 and 6. Uncertain: Fargate's start
-times, the seconds of Cloud Run's cold start, prices (from memory).
+What has a volume (the database, the queue) stays on a rented server, as it would run beside a
+serverless platform, and copies of a store on one each. Rules: shared facts, orchestrators sections
+5 and 6. Uncertain: Fargate's start times, the seconds of Cloud Run's cold start, prices (from
+memory).
 """
 
 from __future__ import annotations
@@ -95,7 +96,11 @@ class MicroVMs:
     default_servers: int = field(default=1, metadata={"above_zero": True})  # for what has a volume
 
     def servers(self, stack: Stack) -> int:
-        return self.default_servers
+        """One for all that has a volume; where a store has copies one for each, since two on one
+        server are one fate, unless the stack has fewer servers."""
+        stores = (n for n, s in stack.services.items() if s.role in STATEFUL and s.managed is None)
+        apart = max((1 + len(stack.copies(name)) for name in stores), default=1)
+        return max(self.default_servers, min(apart, stack.servers.count or apart))
 
     def maintained(self, cluster: Cluster) -> list[Server]:
         """What somebody here has to patch: a task's own machine is the provider's."""

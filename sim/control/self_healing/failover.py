@@ -4,14 +4,15 @@ asked to.
 Patroni: the primary says each `loop_wait` that it lives; a replica takes its place once it has been
 silent for `ttl`, which is ttl - U(0, loop_wait) after its death, and clients get there through a
 balancer that asks each server. Whoever is back before that stays what it was. One that lives and
-cannot say so steps down before its place is taken. A managed service is described by the time that
-its provider publishes. The primary comes back as a replica; what it had
-committed and not sent is lost. Three Sentinels ask Redis each second; if enough of them have heard
-nothing for `ttl`, and as many can vote, one is elected and promotes the replica. It fences nobody:
-a primary that is cut off goes on for its side, and what it takes is lost when it is heard again. It
-tries again after two time-outs of a failover. Sources: redis 7.4 src/sentinel.c;
-patroni.readthedocs.io, dynamic configuration and replication modes; Patroni 3.0.2 and HAProxy 2.6,
-measured; Amazon RDS User Guide, Failing over a Multi-AZ DB instance.
+cannot say so steps down before its place is taken, also where the store of keys is gone and nobody
+can take it; with `failsafe_mode` it goes on for as long as all its replicas answer it. A managed
+service is described by the time that its provider publishes. The primary comes back as a replica;
+what it had committed and not sent is lost. Three Sentinels ask Redis each second; if enough of them
+have heard nothing for `ttl`, and as many can vote, one is elected and promotes the replica. It
+fences nobody: a primary that is cut off goes on for its side, and what it takes is lost when it is
+heard again. It tries again after two time-outs of a failover. Sources: redis 7.4 src/sentinel.c;
+patroni.readthedocs.io, dynamic configuration, replication modes, DCS failsafe mode (3.0); Patroni
+3.0.2 and HAProxy 2.6, measured; Amazon RDS User Guide, Failing over a Multi-AZ DB instance.
 """
 
 from __future__ import annotations
@@ -99,16 +100,23 @@ def watch(cluster: Cluster, store: str, rules: Failover) -> Loop:
     lot = cluster.lot("sentinel/look" if sentinel else "failover/look", number)
     yield clock.after(every_s * lot, Rank.FAILOVER, number, part)
     heard_s, again_s = clock.now, clock.now
+    members: list[str] | None = None  # that it last knew of
     while True:
         if heard(cluster, store, rules):
             if rules.by == "patroni":
                 yield from step_up(cluster, store, rules)
             heard_s = again_s = clock.now
+            members = known(cluster, store) if rules.failsafe_mode else None
             cluster.unpromote(store, False)
+        elif members is not None and failsafe(cluster, store, members):
+            if heard_s == again_s:
+                text = "goes on without its leader key: all its replicas answer it"
+                cluster.say("failsafe", store, f"{cluster.primary_of(store)} {text}")
+            heard_s = clock.now
         elif clock.now < max(heard_s + rules.ttl, again_s):
             if rules.by == "patroni" and clock.now <= heard_s + every_s:
                 clock.loop(step_down(cluster, store, rules))
-        elif not sentinel or agree(cluster, store, rules.quorum):
+        elif rules.by == "managed" or agree(cluster, store, rules):
             again_s = clock.now + (yield from fail_over(cluster, store, rules))
             heard_s = clock.now
         yield clock.after(every_s, Rank.FAILOVER, number, part)
@@ -122,9 +130,27 @@ def step_down(cluster: Cluster, store: str, rules: Failover) -> Loop:
     yield cluster.clock.after(retry_s, Rank.STEP_DOWN, number)
     still = primary == cluster.primary_of(store) and primary not in cluster.read_only
     if still and serving(cluster, primary) and not heard(cluster, store, rules):
+        if not rules.shutdown_sessions:
+            cluster.strand(store)  # who is cut off does not hear that it ends all connections
         cluster.deny_writes(primary, True)
         text = f"{primary} cannot renew its leader key, and steps down: no writes from now on"
         cluster.say("demoted", store, text)
+
+
+def known(cluster: Cluster, store: str) -> list[str]:
+    """Its replicas that are there."""
+    copies = {store, *cluster.stack.replicas(store)} - {cluster.primary_of(store)}
+    return [name for name in cluster.stack.services if name in copies and serving(cluster, name)]
+
+
+def failsafe(cluster: Cluster, store: str, members: list[str]) -> bool:
+    """Does the primary take writes, and hear all of these? So long none of them wants its place."""
+    primary = cluster.primary_of(store)
+    if primary in cluster.read_only or not serving(cluster, primary):
+        return False
+    return all(
+        serving(cluster, name) and apart(cluster, primary, name) == math.inf for name in members
+    )
 
 
 def step_up(cluster: Cluster, store: str, rules: Failover) -> Loop:
@@ -149,15 +175,21 @@ def serving(cluster: Cluster, service: str) -> list[Container]:
     return [c for c in cluster.of(service, "running") if c.alive and not c.hung]
 
 
-def missing(cluster: Cluster, store: str) -> list[Server]:
-    """Watchers that hear most of the three, and nothing of the primary."""
+def voters(cluster: Cluster) -> list[Server]:
+    """Watchers that hear most of the three."""
     there = watchers(cluster)
+    return [
+        home for home in there if sum(passes(cluster, home, other) for other in there) >= MAJORITY
+    ]
+
+
+def missing(cluster: Cluster, store: str) -> list[Server]:
+    """Of the voters those that hear nothing of the primary."""
     primary = [c.server for c in serving(cluster, cluster.primary_of(store))]
     return [
         home
-        for home in there
+        for home in voters(cluster)
         if not any(passes(cluster, home, server) for server in primary)
-        and sum(passes(cluster, home, other) for other in there) >= MAJORITY
     ]
 
 
@@ -169,23 +201,28 @@ def passes(cluster: Cluster, home: Server, server: Server) -> bool:
 
 
 def heard(cluster: Cluster, store: str, rules: Failover | None) -> list[Container]:
-    """The primary's processes that serve, unless most who watch hear nothing of it. A provider and
-    a person look from where they are."""
+    """The primary's processes that serve, unless most Sentinels hear nothing of it, or it reaches
+    no member of Patroni's store that has a majority. A provider and a person look from where they
+    are."""
     primary = cluster.primary_of(store)
     if rules is None or rules.by == "managed":
         return cluster.answering(primary)
-    return [] if len(missing(cluster, store)) >= MAJORITY else serving(cluster, primary)
+    votes = len(missing(cluster, store))
+    lost = votes >= MAJORITY if rules.by == "sentinel" else votes == len(voters(cluster))
+    return [] if lost else serving(cluster, primary)
 
 
-def agree(cluster: Cluster, queue: str, quorum: int) -> bool:
-    """Do so many Sentinels, and more than half, miss the primary?"""
-    votes = len(missing(cluster, queue))
-    if votes >= max(quorum, MAJORITY):
+def agree(cluster: Cluster, store: str, rules: Failover) -> bool:
+    """Do so many Sentinels, and more than half, miss the primary? Is there a majority of the store
+    in which a replica could take its key?"""
+    votes, why = len(missing(cluster, store)), "Patroni's store has no majority"
+    if votes >= (max(rules.quorum, MAJORITY) if rules.by == "sentinel" else 1):
         return True
-    if queue not in cluster.unpromoted:
-        text = f"{votes} of {SENTINELS.value} Sentinels agree: no replica of {queue} is promoted"
-        cluster.say("failover_failed", queue, text)
-        cluster.unpromote(queue, True)
+    if rules.by == "sentinel":
+        why = f"{votes} of {SENTINELS.value} Sentinels agree"
+    if store not in cluster.unpromoted:
+        cluster.say("failover_failed", store, f"{why}: no replica of {store} is promoted")
+        cluster.unpromote(store, True)
     return False
 
 
@@ -245,6 +282,9 @@ def promote(cluster: Cluster, store: str, takes_s: float) -> Loop:
     for c in hung if role == "postgres" else ():
         cluster.exit(c, 1, "is fenced: it is no primary any more")
     yield cluster.clock.after(takes_s, Rank.FAILOVER, cluster.stack.number(store), PARTS[role])
+    rules = cluster.service(store).failover
+    if role == "postgres" and rules is not None and not (lives or rules.shutdown_sessions):
+        cluster.strand(store)
     if role == "redis" and not lives:
         cluster.lag(store, since_s, failed_s)
     for c in cluster.of(standby):

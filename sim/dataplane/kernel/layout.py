@@ -68,8 +68,8 @@ REQUEST, JOB, PROBE, BRANCH, LINE = range(5)  # ... a line of those who wait: ke
 (
     CPU_DONE, QUERY_DONE, THAWED, CHECKED_OUT, HANDLED, POOLER_SERVED, PUSH_FAILED, BEGUN,
     PASSED_BY, HEARD, HEARD_AGAIN, UNLOCKED, TRAVELLED, TOGETHER, RETURNED, TOLD, AT_STORE,
-    FROM_STORE,
-) = range(18)  # fmt: skip
+    FROM_STORE, STRANDED,
+) = range(19)  # fmt: skip
 WAITED_FOR = (PASSED_BY, TOLD, AT_STORE, FROM_STORE)  # for a time, and for nothing else
 # where a client stands: it waits for an answer, which is on the agenda, which it has noticed (or
 # will, when it no longer hangs); it pauses; it died while its answer was on the agenda
@@ -82,12 +82,12 @@ WAITS_IN_LINE, LEFT_LINE, LOST = range(3)
 FREE, QUEUED, PARKED, WORKING, TAKEN, HELD = range(6)
 NOBODY = -2  # plays a queue that somebody has played
 INTACT = -1  # a queue that has lost nothing since it was last there
-# lists: two of the whole plane, one per balancer, five per database, one per service that users
+# lists: two of the whole plane, one per balancer, six per database, one per service that users
 # ask, then those of each container
 UNDER_WAY, PROBE_DIALS, BALANCER_QUEUE = range(3)
 DATABASE_LIST = BALANCER_QUEUE + MOST_SERVICES
-QUERIES, POOLER_QUEUE, DB_DIALS, POOLER_TURNS, LOCKED = range(5)
-USERS_WAIT = DATABASE_LIST + 5 * MOST_DATABASES
+QUERIES, POOLER_QUEUE, DB_DIALS, POOLER_TURNS, LOCKED, UNHEARD = range(6)
+USERS_WAIT = DATABASE_LIST + 6 * MOST_DATABASES
 FIRST_LIST, LISTS = USERS_WAIT + MOST_CALLS, 2 + MOST_POOLS + MOST_CALLS
 IN_SLOTS, IN_BACKLOG, IN_POOL = 0, 1, 2  # and a list for each pool
 FIRST_WAIT = 2 + MOST_POOLS  # ... and of who waits for a connection of each calling step
@@ -184,6 +184,7 @@ STORE: RecordFields = [  # a database; `db`: the container that plays it
     ("db", N), ("session", N), ("used", N), ("peak", N), ("granted", N), ("closed", N),
     ("exhausted", F), ("full_since", F), ("waits", N), ("clients", N), ("servers_open", N),
     ("servers_idle", N), ("refusals", N), ("pooler_free", F),
+    ("gone", N),  # a container to which stranded connections lead
 ]  # fmt: skip
 QUEUE: RecordFields = [  # `redis`: the container that plays it; NOBODY any more, or -1: ever
     ("redis", N), ("sequence", N), ("epoch", N), ("backlog_peak", N), ("turn", N), ("idle", N),
@@ -199,7 +200,7 @@ CACHE_ROW: RecordFields = [  # `server`: the container that plays it; least rece
     *columns(CacheGauge),
 ]  # fmt: skip
 KEY_ROW: RecordFields = [("until", F), ("lease", F), ("before", HALF), ("after", HALF), ("held", N)]
-POOL: RecordFields = [("open", N), ("idle", N), ("opening", N)]
+POOL: RecordFields = [("open", N), ("idle", N), ("opening", N), ("stranded", N), ("silent", N)]
 PURSE: RecordFields = [  # of who asks under a policy: see Caller of the reference
     ("tokens", F), ("tries", N), ("open_until", F), ("life", HALF), ("state", HALF), ("left", HALF),
     ("seen", HALF), ("failed", HALF), ("next", HALF),
@@ -410,7 +411,7 @@ def empty_record(works: int = WORKS, containers: int = CONTAINERS) -> NDArray[np
         w["queue"][name] = -1
     w["head"][:FIRST_LIST] = w["tail"][:FIRST_LIST] = w["balancer"]["via"][:] = -1
     w["block_due"][:] = np.inf
-    w["store"]["full_since"], w["store"]["db"] = np.inf, -1
+    w["store"]["full_since"], w["store"]["db"], w["store"]["gone"] = np.inf, -1, -1
     w["cache"]["server"] = w["cache"]["first"] = w["cache"]["last"] = -1
     w["works"], w["ring_mask"] = works, RING - 1
     w["kept_own"] = kept_by_clients(containers)

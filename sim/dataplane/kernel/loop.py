@@ -45,9 +45,10 @@ from sim.dataplane.kernel.layout import (
 )
 from sim.dataplane.kernel.leases import lease_ended
 from sim.dataplane.kernel.lines import leaves_line
-from sim.dataplane.kernel.postgres import ghost_closed, timed_out
+from sim.dataplane.kernel.postgres import ghost_closed
 from sim.dataplane.kernel.probes import dial_probe_again, probe
 from sim.dataplane.kernel.rounds import asks_now, hand_back
+from sim.dataplane.kernel.sessions import timed_out
 from sim.dataplane.kernel.stations import complete
 from sim.dataplane.kernel.stillness import stands_until
 from sim.dataplane.kernel.stories import follow_through

@@ -258,6 +258,9 @@ class CompiledPlane:
         row = self.box[0]["queue"][queue]
         row["other"], row["parted"] = other, sum(1 << segment for segment in {*segments})
 
+    def strand(self, database: int) -> None:
+        self._act(verbs.STRAND, database)
+
     def flush(self, cache: int) -> None:
         self._act(verbs.FLUSH, cache)
 
@@ -488,10 +491,9 @@ class CompiledPlane:
         if w["outs"] == 0:
             return
         if self.trace is not None:
-            n = int(w["outs"])
-            kind = w["out"]["kind"][:n]
+            out = w["out"][: int(w["outs"])]
+            kind, ids, took = out["kind"], out["id"], out["latency"]
             ended = (kind > 0) & (kind < OUT_REFUSED)
-            ids, took = w["out"]["id"][:n], w["out"]["latency"][:n]
             self.trace += zip(
                 ids[ended].tolist(), kind[ended].tolist(), took[ended].tolist(), strict=True
             )

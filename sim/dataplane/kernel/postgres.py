@@ -18,7 +18,6 @@ from sim.dataplane.kernel.codes import (
     GHOST,
     HTTP_500,
     LISTENING,
-    POOL_TIMEOUT,
     SUCCEEDED,
 )
 from sim.dataplane.kernel.compile import inner
@@ -41,7 +40,9 @@ from sim.dataplane.kernel.layout import (
     QUERIES,
     QUERY_DONE,
     RETURNED,
+    STRANDED,
     TRAVELLED,
+    UNHEARD,
     UNLOCKED,
 )
 from sim.dataplane.kernel.stations import drop, join
@@ -155,7 +156,7 @@ def unopened(w: Any, c: int) -> int:
 
 @inner
 def list_of(d: int, which: int) -> int:
-    return DATABASE_LIST + 5 * d + which
+    return DATABASE_LIST + 6 * d + which
 
 
 # ---- the story of a query ----
@@ -169,7 +170,11 @@ def checkout(w: Any, s: int, pool: int) -> int:
     if own.idle > 0:
         own.idle -= 1
         return SUCCEEDED
-    if rules.size == 0 or own.open + own.opening < rules.size:
+    if own.stranded > 0:
+        own.stranded -= 1
+        fall_silent(w, s)
+        return WAITS
+    if rules.size == 0 or own.open + own.opening + own.silent < rules.size:
         work.fresh = 1
         code = open_one(w, c, pool)
         if code == 0:
@@ -258,10 +263,13 @@ def granted_to(w: Any, s: int, code: int) -> None:
 
 
 @inner
-def timed_out(w: Any, s: int) -> None:
-    forget(w, s)
-    on_its_way = w.work[s].stage in (HANDLED, TRAVELLED, RETURNED)
-    granted_to(w, s, 0 if on_its_way else POOL_TIMEOUT)
+def fall_silent(w: Any, s: int) -> None:
+    work = w.work[s]
+    w.pool[MOST_POOLS * work.at + work.pool].silent += 1
+    push_back(w, list_of(work.database, UNHEARD), 2 * s + 1)
+    if work.waiting != 0:
+        w.store[work.database].waits -= 1
+    wait_for(w, s, rules_of(w, work.at, work.pool).silence_s, STRANDED)
 
 
 @inner
@@ -273,6 +281,9 @@ def forget(w: Any, s: int) -> None:
         unlink(w, list_of(work.database, LOCKED), 2 * s + 1)
     elif work.stage in (HANDLED, TRAVELLED, RETURNED):
         unlink(w, list_of(work.database, POOLER_TURNS), 2 * s + 1)
+    elif work.stage == STRANDED:
+        unlink(w, list_of(work.database, UNHEARD), 2 * s + 1)
+        w.pool[MOST_POOLS * work.at + work.pool].silent -= 1
     elif work.opening != 0:
         unlink(w, list_of(work.database, DB_DIALS), 2 * s + 1)
     else:
@@ -457,7 +468,7 @@ def abandon(w: Any, c: int, pool: int, silently: bool) -> None:
         set_timer(w, GHOST, w.version[w.container[db].profile].keepalive_s, w.ghosts, at)
     else:
         close(w, c, pool, own.open)
-    own.open = own.idle = own.opening = 0
+    own.open = own.idle = own.opening = own.stranded = own.silent = 0
 
 
 @inner

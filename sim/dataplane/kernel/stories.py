@@ -62,6 +62,7 @@ from sim.dataplane.kernel.layout import (
     QUERY_DONE,
     REQUEST,
     RETURNED,
+    STRANDED,
     THAWED,
     TOGETHER,
     TOLD,
@@ -169,6 +170,8 @@ def resumed(w: Any, s: int, code: int) -> None:
         code = travelled(w, s, code)
     elif stage == RETURNED:
         code = returned(w, s, code)
+    elif stage == STRANDED:
+        code = thaw(w, s, code)
     elif stage == AT_STORE:
         told = store_reached(w, s, work.step - 1, True)
         if told != WAITS:

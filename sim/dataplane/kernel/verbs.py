@@ -93,6 +93,7 @@ from sim.dataplane.kernel.proxy import (
     server_lost,
 )
 from sim.dataplane.kernel.rounds import wait_for_round
+from sim.dataplane.kernel.sessions import strand, told
 from sim.dataplane.kernel.stations import drop, enlist, recount, strike, touch
 from sim.dataplane.kernel.stories import follow_through
 from sim.dataplane.kernel.timing import (
@@ -105,7 +106,7 @@ from sim.dataplane.kernel.timing import (
 
 (SERVER_DOWN, SERVER_UP, START, DRAIN, EXIT, HANG, RESUME, CPU_LIMIT, MEMORY, PUBLISHED,
  PROBE_SENT, FORGOTTEN, REROUTED, WIPE, ENQUEUE, PROFILED, STANDS, ADVANCE,
- GO_ON, FLUSH, CROWD, REWIRED, PROMOTED, GATE_CLOSED, STILL) = range(25)  # fmt: skip
+ GO_ON, FLUSH, CROWD, REWIRED, PROMOTED, GATE_CLOSED, STILL, STRAND) = range(26)  # fmt: skip
 CALLS_UP = (SERVER_DOWN, DRAIN, EXIT, RESUME, PROFILED, GATE_CLOSED)  # any number of those in line
 
 
@@ -138,8 +139,10 @@ def end(w: Any, c: int, why: int, silently: bool) -> None:
     if plays_queue(w, c):
         cut_off(w, w.version[container.profile].number)
         crashed(w, w.version[container.profile].number, silently)
-    elif plays(w, c) and not silently:
-        reset(w, w.version[container.profile].number)
+    elif not silently:
+        if plays(w, c):
+            reset(w, w.version[container.profile].number)
+        told(w, c)
     tell_all(w, first, c, why, silently)
     tell_all(w, second, c, why, silently)
     if kind == PROXY:
@@ -213,6 +216,7 @@ def plays(w: Any, c: int) -> bool:
 @inner
 def play(w: Any, c: int, p: int) -> None:
     left, taken = w.version[w.container[c].profile].number, w.version[p].number
+    told(w, c)
     if left != taken and w.store[left].db == c:
         reset(w, left)
         w.store[left].db = -1
@@ -336,6 +340,7 @@ def server_up(w: Any, v: int) -> None:
             freeze(w, c, 0)
             if plays(w, c):
                 reset(w, w.version[w.container[c].profile].number)
+            told(w, c)
 
 
 @inner
@@ -395,6 +400,8 @@ def set_profile(w: Any, c: int, p: int) -> None:
         play(w, c, p)
     elif kind == DATABASE and w.version[p].read_only > rules.read_only and plays(w, c):
         reset(w, w.version[p].number)
+    elif w.version[p].read_only < rules.read_only:
+        told(w, c)
     if kind == QUEUE:
         play_queue(w, c, w.version[p].number)
     elif kind == CACHE:
@@ -472,4 +479,6 @@ def act(w: Any, verb: int, at: int, b: int, x: float) -> None:
         promoted(w, at, x)
     elif verb == GATE_CLOSED:
         gate_died(w, at, False)
+    elif verb == STRAND:
+        strand(w, at)
     follow_through(w)

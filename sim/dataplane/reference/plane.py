@@ -15,9 +15,6 @@ from sim.dataplane.codes import (
     MOST_SERVICES,
     OF_USERS,
     PROBE_BASE,
-    SILENT,
-    SILENT_RETRY_S,
-    Due,
     Kind,
     Life,
     Note,
@@ -31,13 +28,15 @@ from sim.dataplane.reference.clients import CallTally, Clients, Edge
 from sim.dataplane.reference.containers import Hardware, Instance
 from sim.dataplane.reference.counters import Counters
 from sim.dataplane.reference.durable import crashed, promoted, recover, wiped
+from sim.dataplane.reference.first_connections import open_next
 from sim.dataplane.reference.gates import Gates
 from sim.dataplane.reference.jobs import JobQueue
 from sim.dataplane.reference.leases import fell_silent, heard_again, orphaned
 from sim.dataplane.reference.network import Links, rewire
-from sim.dataplane.reference.postgres import Pool, Postgres, client_died, play
+from sim.dataplane.reference.postgres import Postgres, client_died, play
+from sim.dataplane.reference.sessions import strand, told
 from sim.dataplane.reference.stations import Cores, Settling
-from sim.dataplane.reference.timing import TIMED, DueTimer
+from sim.dataplane.reference.timing import TIMED
 from sim.dataplane.reference.work import Attempt, HealthProbe, Job, Work
 from sim.dataplane.simpy_inside import queue_of, set_now
 from sim.dataplane.story import callers, pools
@@ -155,6 +154,7 @@ class ReferencePlane:
                 database = self.database_of(container)
                 if container is database.db:
                     database.reset()  # the kernel answers old connections with a reset
+                told(container)
         self.follow_through()
 
     def place(self, server: int, segment: int) -> None:
@@ -187,6 +187,10 @@ class ReferencePlane:
 
     def part(self, queue: int, other: int, segments: Sequence[int]) -> None:
         self.queues[queue].parted = self.queues[other], frozenset(segments)
+
+    def strand(self, database: int) -> None:
+        strand(self.databases[database])
+        self.follow_through()
 
     def flush(self, cache: int) -> None:
         self.caches[cache].clear()
@@ -231,47 +235,12 @@ class ReferencePlane:
         if rules.kind == Kind.CACHE:
             self.caches[rules.number].start(c)
         rewire(self)
-        pool = self.unopened(c)
-        if pool is not None:
-            self.open_later(c, pool.database.start_up_connection_s())
-        else:
-            self.listen(c)
+        open_next(self, c)
         self.follow_through()
 
     def database_of(self, c: Instance) -> Postgres:
         """That it plays, if it is one."""
         return self.databases[c.profile.number]
-
-    @staticmethod
-    def unopened(c: Instance) -> Pool | None:
-        """The first pool that lacks start-up connections."""
-        return next((pool for pool in c.pools if pool.open < pool.rules.at_start), None)
-
-    def open_later(self, c: Instance, delay: float) -> None:
-        c.open_at = self.now + delay
-        DueTimer(self.env, delay, Due.OPEN, c.id, self.open_next)
-
-    def open_next(self, container: int) -> None:
-        """One start-up connection: all of them or nothing."""
-        c = self.containers[container]
-        if c.open_at != self.env.now:
-            return
-        pool = self.unopened(c)
-        assert pool is not None
-        code = pool.database.open_one(c, pool)
-        after = self.unopened(c)
-        if code == SILENT:
-            self.open_later(c, SILENT_RETRY_S)
-        elif code:
-            for pool in c.pools:
-                pool.database.close(pool, pool.open)
-            self.note(Note.START_REFUSED, c.id)
-        elif after is not None:
-            self.open_later(c, after.database.start_up_connection_s())
-        else:
-            for pool in c.pools:
-                pool.idle = pool.open
-            self.listen(c)
 
     def listen(self, c: Instance) -> None:
         c.life = Life.LISTENING
@@ -316,8 +285,10 @@ class ReferencePlane:
         client_died(c, inside, silently)
         if c is c.queue.redis:
             crashed(c.queue, host=silently)
-        elif c is self.database_of(c).db and not silently:
-            self.database_of(c).reset()
+        elif not silently:
+            if c is self.database_of(c).db:
+                self.database_of(c).reset()
+            told(c)
         for work in inside:
             self.dropped(work, why, silently)
         if kind == Kind.PROXY:
@@ -379,6 +350,8 @@ class ReferencePlane:
             play(c, self.database_of(c), self.databases[rules.number])
         elif rules.read_only and not c.profile.read_only and self.database_of(c).db is c:
             self.database_of(c).reset()
+        elif c.profile.read_only and not rules.read_only:
+            told(c)
         if rules.kind == Kind.QUEUE:
             self.queues[rules.number].play(c)
         elif rules.kind == Kind.CACHE:

@@ -19,6 +19,7 @@ from sim.dataplane.arithmetic import INFINITY, query_cost
 from sim.dataplane.codes import LOGIN_TRIPS, SILENT, Due, Outcome, Stream
 from sim.dataplane.profile import PoolRules
 from sim.dataplane.reference.network import again_after
+from sim.dataplane.reference.sessions import fall_silent, gave_up, pools_of, told
 from sim.dataplane.reference.timing import DueTimer
 from sim.dataplane.reference.work import Work, reach
 from sim.dataplane.tables import DatabaseGauge
@@ -39,6 +40,8 @@ class Pool:
         self.open = 0
         self.idle = 0
         self.opening = 0  # waits on a silent database
+        # to a process of before, which is silent: idle, and with a query in vain
+        self.stranded = self.silent = 0
         self.waiting: deque[Work] = deque()
 
 
@@ -58,6 +61,8 @@ class Postgres:
         self.waits = 0  # works that wait for a connection
         self.dials: dict[int, Work] = {}  # ... that a silent database has not answered, in order
         self.locked: dict[int, Work] = {}  # queries that wait for a lock, in order
+        self.unheard: dict[int, Work] = {}  # ... over stranded connections, in order
+        self.gone: Instance | None = None  # to which these lead
         # PgBouncer, when the database's profile has one
         self.clients = 0  # connections of pools to it
         self.servers = self.servers_idle = 0
@@ -235,7 +240,11 @@ class Postgres:
         if pool.idle:
             pool.idle -= 1
             return Outcome.SUCCEEDED
-        if pool.size == 0 or pool.open + pool.opening < pool.size:
+        if pool.stranded:
+            pool.stranded -= 1
+            work.wake = fall_silent(self, work)
+            return int((yield work.wake))  # -> unheard
+        if pool.size == 0 or pool.open + pool.opening + pool.silent < pool.size:
             work.fresh = True
             code = self.open_one(work.container, pool)
             if code == 0:
@@ -318,6 +327,9 @@ class Postgres:
         if self.turns.pop(work.id, None) is not None:
             self.granted_to(work)  # no time-out: its turn
             return
+        if work.id in self.unheard:
+            gave_up(self, work)
+            return
         self.forget(work)
         self.granted_to(work, Outcome.POOL_TIMEOUT)
 
@@ -369,7 +381,7 @@ class Postgres:
         broken, self.inside = list(self.inside.values()), {}
         if self.db is not None:
             self.db.station.drop(lambda _: True)
-        for pool in [p for c in self.plane.containers for p in c.pools if p.database is self]:
+        for pool in pools_of(self):
             broken += [w for w in pool.waiting if w not in self.queue]
             pool.waiting.clear()
             pool.open = pool.idle = 0
@@ -404,6 +416,7 @@ class Postgres:
         self.dials.pop(work.id, None)
         self.turns.pop(work.id, None)
         self.locked.pop(work.id, None)
+        self.unheard.pop(work.id, None)
         if work in self.queue:
             self.queue.remove(work)
 
@@ -438,6 +451,7 @@ class Postgres:
 
 def play(db: Instance, left: Postgres, taken: Postgres) -> None:
     """A process begins, or goes on, as another database: connections to both are reset."""
+    told(db)
     if left is not taken and left.db is db:
         left.reset()
         left.db = None

@@ -137,4 +137,5 @@ def story_of(
 
 
 def _pool(own: DatabaseClient) -> DatabasePool:
-    return DatabasePool(size=own.pool, at_start=own.at_start, checkout_timeout=own.checkout_timeout)
+    rest = own.model_dump(include={"at_start", "checkout_timeout", "silence"})
+    return DatabasePool(size=own.pool, **rest)

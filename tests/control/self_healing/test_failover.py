@@ -94,12 +94,13 @@ def test_one_that_only_its_neighbours_lose_is_given_up_and_what_it_took_is_lost(
     assert healed[:, 1].sum() >= 0.99 * healed[:, 0].sum()
 
 
-def split(lasts_s, **failover):
+def split(lasts_s, settings=None, **failover):
     settings = {
         "stack.servers.zones": ["a", "b", "c"],
         "stack.services.http.replicas": 3,
         "stack.services.http.push.share": "0%",
         **{f"stack.services.postgres.failover.{name}": value for name, value in failover.items()},
+        **(settings or {}),
     }
     cut = {"side": ["a"], "other_side": ["b", "c"], "lasts": f"{lasts_s}s"}
     return outage({"at": 60, "partition": cut}, platform="kubernetes", settings=settings)
@@ -124,6 +125,105 @@ def test_it_tries_for_retry_timeout_or_as_long_as_its_ttl_allows(retry_timeout, 
     run = split(100, retry_timeout=f"{retry_timeout}s", ttl=f"{ttl}s")
     (demoted,), (given_up,) = when(run, "demoted"), when(run, "failover")
     assert given_up - demoted == pytest.approx(ttl - 10.0 - tries_s)
+
+
+def without_a_majority(*events, failsafe_mode):
+    settings = {
+        "stack.servers.count": 5,  # the primary on the first, its replica on the second
+        "stack.services.http.replicas": 2,
+        "stack.services.http.push.share": "0%",
+        "stack.services.postgres.failover.failsafe_mode": failsafe_mode,
+    }
+    return outage(*events, platform="kubernetes", settings=settings)
+
+
+@pytest.mark.parametrize("failsafe_mode", [True, False])
+def test_a_primary_whose_store_is_gone_steps_down_unless_all_its_replicas_answer(failsafe_mode):
+    """Three servers hold the store. The second is lost at 60 s, with the replica, of which the
+    primary hears; the third at 100 s. From then on nobody has a key: 10 to 20 s later the primary
+    takes no writes, though it is well, and nobody is promoted in its place. With `failsafe_mode`
+    it asks all whom it knows, and that is nobody."""
+    crashes = [
+        {"at": at, "server_crash": {"server": server, "returns": False}}
+        for at, server in ((60, 1), (100, 2))
+    ]
+    run = without_a_majority(*crashes, failsafe_mode=failsafe_mode)
+    served = run.recording.requests[122:290, 1].sum()
+    assert when(run, "promoted") == []
+    if failsafe_mode:
+        assert len(when(run, "failsafe")) == 1
+        assert when(run, "demoted") == []
+        assert served > 300
+    else:
+        (demoted,), (left_alone,) = when(run, "demoted"), when(run, "failover_failed")
+        assert 110.0 <= demoted <= 120.0
+        assert 120.0 <= left_alone <= 130.0
+        assert served == 0
+
+
+@pytest.mark.parametrize("failsafe_mode", [True, False])
+def test_in_failsafe_mode_one_replica_that_does_not_answer_is_enough(failsafe_mode):
+    """Its three members lose each other, and the primary's server that of the replica: it cannot
+    know that nobody else has the key."""
+    cuts = [
+        {"at": 60, "partition": {"side": [side], "other_side": other, "lasts": "100s"}}
+        for side, other in (("server-1", ["server-2", "server-3"]), ("server-2", ["server-3"]))
+    ]
+    run = without_a_majority(*cuts, failsafe_mode=failsafe_mode)
+    (demoted,), (again,) = when(run, "demoted"), when(run, "promoted")
+    assert 70.0 <= demoted <= 80.0
+    assert 160.0 + 8.0 <= again <= 170.0 + 8.0, "it takes its own key again"
+    assert run.recording.requests[int(demoted) + 1 : int(again), 1].sum() == 0
+    assert list(run.lost_rows) == []
+
+
+FULL_POOLS = {
+    "stack.servers.count": 3,
+    "stack.services.http.database.pool": 4,
+    "stack.services.http.database.at_start": 4,
+    "stack.services.http.database.silence": "60s",
+}
+
+
+@pytest.mark.parametrize("shutdown_sessions", [True, False])
+def test_a_full_pool_is_stuck_where_nobody_closes_what_leads_to_a_dead_server(shutdown_sessions):
+    """All connections of the API have a query that waits for it. HAProxy closes them with the
+    promotion, or nobody does before their clients' minute is over."""
+    rule = {"stack.services.postgres.failover.shutdown_sessions": shutdown_sessions}
+    gone = {"at": 60, "server_crash": {"hosting": "postgres", "returns": False}}
+    run = outage(gone, platform="kubernetes", settings=FULL_POOLS | rule)
+    (promoted,) = when(run, "promoted")
+    minute = run.recording.requests[int(promoted) + 12 : int(promoted) + 54]
+    assert minute[:, 0].sum() > 100
+    share = minute[:, 1].sum() / minute[:, 0].sum()
+    assert share > 0.97 if shutdown_sessions else share == 0.0
+    served = run.recording.requests[int(promoted) + 62 : 290]
+    assert served[:, 1].sum() >= 0.99 * served[:, 0].sum()
+
+
+def test_who_is_cut_off_hears_of_no_end_before_the_network_is_whole():
+    """The API in two of three zones has full pools to the primary in the third, which steps down
+    and whose resets do not pass: stuck after another one is promoted, until 160 s, when the server
+    that is heard again knows nothing of them."""
+    never = {"stack.services.http.database.silence": "1h"}
+    run = split(100, shutdown_sessions=False, settings=FULL_POOLS | never)
+    (promoted,) = when(run, "promoted")
+    stuck = run.recording.requests[int(promoted) + 2 : 154]
+    assert stuck[:, 0].sum() > 100
+    assert stuck[:, 1].sum() == 0
+    healed = run.recording.requests[165:290]
+    assert healed[:, 1].sum() >= 0.99 * healed[:, 0].sum()
+
+
+@pytest.mark.parametrize("platform", ["ecs_fargate", "cloud_run"])
+@pytest.mark.parametrize(("count", "promoted"), [(None, 1), (1, 0)])
+def test_beside_a_serverless_platform_each_copy_has_a_rented_server(platform, count, promoted):
+    """Unless the stack has one server, with which both are lost."""
+    gone = {"at": 60, "server_crash": {"hosting": "postgres", "returns": False}}
+    run = outage(gone, platform=platform, settings={"stack.servers.count": count})
+    assert len(when(run, "promoted")) == promoted
+    (crash,) = rows(run, "server_crash")
+    assert ("standby-1" in crash.text) == (not promoted)
 
 
 def test_a_crash_is_started_in_place_before_anybody_gives_it_up():
