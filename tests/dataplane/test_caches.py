@@ -119,9 +119,9 @@ def test_who_is_left_while_it_waits_for_a_lease_hears_no_answer(plane_class):
     leased = api(slow, StoryStep(Does.WAIT, constant(9.0)), cancel=True)
     script = [(0.0, "place", (1, 1)), (1.5, "lose", (1, 0, 0.999))]
     inside: list[int] = []
+    w = world(users(1.0, 2.0, timeout_s=0.5), leased, ONE, script=script)
     drive(
-        plane_class, world(users(1.0, 2.0, timeout_s=0.5), leased, ONE, script=script), [2.75, 3.25],
-        lambda plane: inside.append(plane.container_gauge(0).inside),
+        plane_class, w, [2.75, 3.25], lambda plane: inside.append(plane.container_gauge(0).inside),
     )  # fmt: skip
     assert inside[:2] == [2, 1]
 
