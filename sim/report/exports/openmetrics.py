@@ -88,9 +88,9 @@ def _among_services(runs: tuple[Run, ...]) -> Iterator[str]:
             times = _scrapes(run)
             at = np.searchsorted(run.series["t_s"], times, "right") - 1
             for service, counts in run.answers.items():
-                labels = _labels(run, {"service": service})
+                whose = _labels(run, {"service": service})
                 suffix = "_total" if kind == "counter" else ""
-                yield from _samples(f"{name}{suffix}", labels, times, counts[at, column])
+                yield from _samples(f"{name}{suffix}", whose, times, counts[at, column])
     rows = [(run, *row) for run in runs for row in _at_the_end(tables(run))]
     for name in dict.fromkeys(name for _, name, *_ in rows):
         yield from _head(name, "gauge", f"{name[4:].replace('_', ' ')}, at the end.".capitalize())
