@@ -48,11 +48,15 @@ def keys_of(seed: int, streams: NDArray[np.uint64]) -> NDArray[np.uint64]:
     return _mixed(x + np.uint64(mix((seed + GOLDEN) & MASK)))
 
 
-def uniforms(seed: int, stream: int, first: int, last: int) -> NDArray[np.float64]:
-    """`u(seed, stream, n)` for n from `first` up to and without `last`, in one array."""
-    x = np.arange(first + 1, last + 1, dtype=np.uint64) * np.uint64(GOLDEN)
-    x = _mixed(x + np.uint64(key(seed, stream)))
+def uniforms_of(seed: int, stream: int, ids: NDArray[np.uint64]) -> NDArray[np.float64]:
+    """`u(seed, stream, n)` of each of these."""
+    x = _mixed((ids + np.uint64(1)) * np.uint64(GOLDEN) + np.uint64(key(seed, stream)))
     return ((x >> np.uint64(11)).astype(np.float64) + 0.5) * 1.1102230246251565e-16
+
+
+def children(ids: NDArray[np.uint64], salt: int) -> NDArray[np.uint64]:
+    """`child(n, salt)` of each of these."""
+    return _mixed(ids + np.uint64((salt + 1) * GOLDEN & MASK)) >> np.uint64(2)
 
 
 def _mixed(x: NDArray[np.uint64]) -> NDArray[np.uint64]:

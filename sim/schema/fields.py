@@ -57,6 +57,7 @@ class Issue:
         found = f"found {self.found}" if self.found else ""
         many = bool(self.nearest) and len(self.expected) > LIST  # the nearest is what is wanted
         listed = shorten(self.expected, LIST, placeholder=" ...") if many else self.expected
+        listed += ")" * (listed.count("(") - listed.count(")"))
         expected = f"expected {listed}" if listed else ""
         nearest = f"did you mean {self.nearest}?" if self.nearest else ""
         what = "; ".join(part for part in (found, expected, nearest) if part)

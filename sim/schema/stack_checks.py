@@ -13,6 +13,7 @@ from sim.schema.databases import SIZES
 from sim.schema.engines import ENGINES, PERSISTENCE, ROLE_NAMES
 from sim.schema.fields import InputError, Issue
 from sim.schema.stack import ALONE, MOST_ZONES, Role, Service, Stack
+from sim.schema.steps import placed
 from sim.schema.story_checks import story_issues
 from sim.schema.text.document import Document
 from sim.schema.text.validation import Spot, closest, in_order, no_more, one_of
@@ -298,8 +299,13 @@ def _cycle_issues(stack: Stack, services: Spot) -> Iterator[Issue]:
     called = find_cycle({name: stack.calls(name) for name in stack.services})
     if len(set(called)) > 1:  # what asks itself is told where it does
         found = f"services that ask each other: {' -> '.join(called)}"
-        place = next(iter(stack.services[called[0]].stories)).partition(".")[0]
-        yield services.down(called[0], place).issue(found, "calls without a cycle")
+        closing = next(
+            (*place.split("."), *path, "call")
+            for place, steps in stack.services[called[-2]].stories.items()
+            for path, step in placed(steps)
+            if step.call == called[-1]
+        )
+        yield services.down(called[-2], *closing).issue(found, "calls without a cycle")
 
 
 def find_cycle(edges: dict[str, list[str]]) -> list[str]:

@@ -46,7 +46,7 @@ def story_issues(stack: Stack, document: Document) -> Iterator[Issue]:
         for place, steps in service.stories.items():
             yield from _steps_issues(name, steps, stack, at.down(*place.split(".")))
         yield from _size_issues(service, at)
-        yield from _pool_issues(service, at)
+        yield from _pool_issues(service, stack, at)
         for field in ("queue", "dead_letters") if service.role == "worker" else ():
             named = getattr(service.job, field)
             yield from _queue_issue(named, stack, at.down("job", field))
@@ -216,15 +216,16 @@ def _target_issues(name: str, step: PlainStep, stack: Stack, at: Spot) -> Iterat
     yield at.down(step.kind).issue(found, expected, closest(step.target, possible))
 
 
-def _pool_issues(service: Service, at: Spot) -> Iterator[Issue]:
+def _pool_issues(service: Service, stack: Stack, at: Spot) -> Iterator[Issue]:
     queried = list(dict.fromkeys(step.query for step in service.every_step if step.query))
     if service.pools and not service.stories:
         found, expected = "pools without steps", "`database.pool`, or steps that query"
         yield at.down("pools").issue(found, expected, key=True)
         return
     yield from no_more(at.down("steps"), len(queried), "databases asked by one service", MOST_POOLS)
+    misled = not set(queried) <= set(stack.playing("postgres"))  # told where the step stands
     for name, pool in service.pools.items():
-        if name not in queried:
+        if name not in queried and not misled:
             found = f"a pool for {name!r}, which no step queries"
             yield at.down("pools", name).misnamed(found, name, queried, "nothing")
         yield from in_order(at.down("pools", name), pool, "at_start", "size")

@@ -4,27 +4,21 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from itertools import accumulate
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from sim.control.core.choices import charge_of
 from sim.control.core.cluster import Cluster
 from sim.dataplane.arithmetic import added
-from sim.dataplane.codes import Stream
-from sim.dataplane.draws import uniforms
 from sim.dataplane.tables import ENQUEUED, Recording
 from sim.results.bill import monthly_cost
 from sim.results.run import OperatorFigures, Run
 from sim.results.services import USERS
 from sim.results.signs import signs
-from sim.schema.ways import WayIn
 from sim.simulation.case import Case
 from sim.simulation.observation import Observer
-
-CHUNK = 1_000_000  # requests whose draws are made at once
+from sim.simulation.wishes import Wishes
 
 
 def finished(
@@ -79,28 +73,19 @@ def finished(
 
 
 def jobs_wanted(cluster: Cluster, seed: int, arrived: int, recording: Recording) -> int:
-    """Requests that would have left a job. Whether one does is drawn for its number alone, so that
-    it is known of those that failed, too; a retry that pushes again wants no other job. Where a
-    service with steps of its own pushes it is not known, nor of users who come back, who have
-    numbers of their own (`arrived` is 0 then): then those that were left."""
-    services, ways = cluster.stack.services, cluster.stack.ways
-    ways = ways or (WayIn(cluster.entry, None, 1.0),)
-    stories = [step for s in services.values() for step in s.every_step]
-    told = any(services[way.service].stories for way in ways)
-    if any(step.push is not None for step in stories) or told or not arrived:
+    """Requests that would have left a job, and what comes by the clock; a retry that pushes again
+    wants no other job. Where a cache or a worker decides whether one is left it is not known, nor
+    of users who come back, who have numbers of their own (`arrived` is 0 then): then those that
+    were left."""
+    stack, scheduled = cluster.stack, cluster.count.scheduled_jobs
+    if not stack.playing("redis"):
+        return scheduled
+    workers = [stack.services[name] for name in stack.playing("worker")]
+    told = any(step.push is not None for worker in workers for step in worker.every_step)
+    wishes = Wishes(stack, seed)
+    if told or not arrived or not wishes.known:
         return recording.job_totals[ENQUEUED]
-    push = np.array([services[way.service].push.share for way in ways])
-    if not push.any() or not any(s.role == "redis" for s in services.values()):
-        return cluster.count.scheduled_jobs
-    bounds = tuple(accumulate(way.share for way in ways))[:-1]
-
-    def left(first: int, last: int) -> int:
-        mix = uniforms(seed, Stream.MIX, first, last) if bounds else 0.0  # one way: no draw
-        asked = np.searchsorted(bounds, mix, "right")
-        return int((uniforms(seed, Stream.PUSH, first, last) < push[asked]).sum())
-
-    chunks = ((first, min(first + CHUNK, arrived)) for first in range(0, arrived, CHUNK))
-    return cluster.count.scheduled_jobs + sum(left(*chunk) for chunk in chunks)
+    return scheduled + wishes.of_requests(arrived)
 
 
 def endpoints_of(cluster: Cluster) -> tuple[str, ...]:

@@ -24,6 +24,7 @@ from sim.results.summary import Replication
 from sim.schema.fields import InputError, Name, Record
 from sim.schema.scenario import NATURES, Scenario
 from sim.schema.settings import apply_settings
+from sim.schema.stack import Stack
 from sim.schema.text.paths import MISSING, matches, value_at
 from sim.schema.text.validation import read_file
 from sim.simulation.case import Case
@@ -128,8 +129,15 @@ def expanded(case: Case, path: str) -> Iterator[str]:
     is_choice = root == "platform"
     record = case.choices if is_choice else getattr(case, root)
     name = taken_away(case.platform)[0] if is_choice else root
-    for steps in matches(record, pattern):
-        yield ".".join([name, *steps])
+    theirs = "external" in pattern[:-1] and root == "stack"
+    for steps in matches(record, ["call" if theirs and p == "external" else p for p in pattern]):
+        if not theirs or _asks_somebody_else(case.stack, steps[:-1]):
+            yield ".".join([name, *steps])
+
+
+def _asks_somebody_else(stack: Stack, place: Sequence[str]) -> bool:
+    """Does the step at this place call a service that is not ours?"""
+    return stack.services[value_at(stack, place).target].role == "external"
 
 
 def standing_at(case: Case, path: str) -> Any:

@@ -45,6 +45,8 @@ class Dice:
         self.aside = Random(10**9 + 2 * seed + lattice).choice  # leaves all else as it would be
         self.beside = Random(4 * 10**9 + 2 * seed + lattice)  # ... as well
         self.stranded = Random(5 * 10**9 + 2 * seed + lattice)  # ... and this
+        # in half of the wide worlds each tier asks the next few, so that requests reach the last
+        self.deep = services > FEW and Random(6 * 10**9 + 2 * seed + lattice).random() < 0.5
         self.lattice = self.random.choice((1 / 32, 1 / 32, 1 / 128)) if lattice else 0.0
 
     def __call__(self, chance: float) -> bool:
@@ -149,15 +151,17 @@ def told(dice: Dice, calm: float, profile: Profile, tier: int) -> Profile:
     below = tier > 0 or profile.kind == Kind.WORKER  # jobs come here: if each made one, no end
     if below:
         profile = replace(profile, push_rate=min(profile.push_rate, SELDOM))
-    if dice(0.5 if tier == dice.services - 1 else 0.2 if dice.services == FEW else 0.05):
+    deep = dice.deep and profile.kind == Kind.HTTP and tier < dice.services - 1
+    short = 0.5 if tier == dice.services - 1 else 0.2 if dice.services == FEW else 0.05
+    if dice(short) and not deep:
         return profile
-    made: list[StoryStep] = []
+    made = [*downward(dice, tier)] if deep else []
     kinds = [Does.CPU, Does.CPU, Does.WAIT, Does.QUERY, Does.PUSH, Does.FAIL]
     wide = dice.services > FEW  # calls enough to reach the last of many
     kinds += [Does.CALL] * ((20 if wide else 4) if tier < dice.services - 1 else 0)
     for i in range(dice.int(1, 6)):
         does = dice.pick(*kinds) if i or dice(0.3) else Does.CPU
-        if sum(step.does == Does.CALL for step in made) == 2 - (tier > 0):
+        if sum(step.does == Does.CALL for step in made) >= 2 - (tier > 0):
             kinds = [other for other in kinds if other != Does.CALL]
         known = does == Does.FAIL or any(x.does == does and not x.name for x in made)
         share = dice.pick(1.0, 1.0, 0.5, 0.1) if does != Does.FAIL else dice.pick(0.02, 0.3)
@@ -190,6 +194,21 @@ def told(dice: Dice, calm: float, profile: Profile, tier: int) -> Profile:
     steps = at_once(dice, looking(dice, steps))
     told = replace(profile, steps=tuple(steps), pools=tuple(others(dice)))
     return replace(told, endpoints=endpoints(dice, told))
+
+
+def downward(dice: Dice, tier: int) -> Iterator[StoryStep]:
+    """Calls to the next tiers, the nearest by every request; most failures are borne, and none is
+    tried again, or eight tiers of tries would multiply."""
+    for target in range(tier + 1, min(tier + (3 if tier else 4), dice.services)):
+        yield StoryStep(
+            Does.CALL,
+            target=target,
+            client=lenient(client(dice, 0)) if dice(0.8) else client(dice, 0),
+            endpoint=dice.aside((0, 0, 1, 2)),
+            share=1.0 if target == tier + 1 else dice.pick(0.5, 0.1),
+            ignore=dice(0.9),
+            name=f"down:{target}",
+        )
 
 
 def endpoints(dice: Dice, profile: Profile) -> tuple[tuple[StoryStep, ...], ...]:
@@ -380,6 +399,11 @@ def client(dice: Dice, most_retries: int = 20) -> Client:
     )
 
 
+def lenient(client: Client) -> Client:
+    """The same, who turns nobody away."""
+    return replace(client, at_most=0, breaker=BreakerRules())
+
+
 def routing(dice: Dice) -> Routing:
     return Routing(
         algorithm=Algorithm(dice.int(0, 3)),
@@ -449,6 +473,7 @@ class Author:
         self.tier_of: dict[int, int] = {}  # of containers; 0: what users ask
         most = dice.services
         self.tiers = dice.pick(1, 1, 2, 3, FEW) if most == FEW else dice.pick(5, 6, most)
+        self.tiers = most if dice.deep else self.tiers
         self.below = [  # the versions of each tier but the first
             [self.known(told(dice, calm, http(dice, calm), tier)) for _ in range(dice.int(1, 2))]
             for tier in range(1, self.tiers)
@@ -525,10 +550,10 @@ class Author:
                     self.container(0.0, kind, number=number)
         self.add_caches()
         for c in range(len(self.kind_of)):
-            if dice(0.9):
+            if dice(0.9) or dice.deep:
                 self.step(dice.pick(0.0, 0.0, dice.s(0.0, 3.0)), "start", c, self.version(c))
         for service in range(self.tiers):
-            self.publish(0.0, all_of_them=dice(0.7), service=service)
+            self.publish(0.0, all_of_them=dice(0.7) or dice.deep, service=service)
             if service:
                 self.step(0.0, "set_routing", routing(dice), service)
         self.wire(0.0)
@@ -780,7 +805,7 @@ def make_world(seed: int, lattice: bool, services: int = FEW) -> World:
         seed=dice.int(0, 2**31),
         horizon_s=horizon,
         arrivals=arrivals(dice, horizon, rate),
-        client=client(dice),
+        client=lenient(client(dice)) if dice.deep else client(dice),
         routing=routing(dice),
         bucket_s=dice.pick(0.5, 1.0, 10.0),
         lattice_s=dice.lattice,

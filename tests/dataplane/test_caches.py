@@ -112,6 +112,20 @@ def test_leases_let_one_ask_and_the_others_look_again(plane_class):
     assert gauge(together) == CacheGauge(misses=10, fills=10, stored=1)
 
 
+def test_who_is_left_while_it_waits_for_a_lease_hears_no_answer(plane_class):
+    """One is out from 1 to 10. That of 2 is left at 2.5 and dropped when it would look again, at 3:
+    nothing is on its way back that could be lost, as nearly all is that the cache sends."""
+    slow = CacheRules(lease_s=20.0, retry_s=1.0)
+    leased = api(slow, StoryStep(Does.WAIT, constant(9.0)), cancel=True)
+    script = [(0.0, "place", (1, 1)), (1.5, "lose", (1, 0, 0.999))]
+    inside: list[int] = []
+    w = world(users(1.0, 2.0, timeout_s=0.5), leased, ONE, script=script)
+    drive(
+        plane_class, w, [2.75, 3.25], lambda plane: inside.append(plane.container_gauge(0).inside),
+    )  # fmt: skip
+    assert inside[:2] == [2, 1]
+
+
 def test_a_lease_of_who_died_ends_by_itself(plane_class):
     """Its holder dies at 1.5 with the process; the next one comes at 3 to another process, and is
     let through when the lease of 1 ends at 6."""

@@ -94,6 +94,16 @@ def test_a_retry_counts_to_the_version_that_called(plane_class):
     assert run.plane.call_gauges(2) == (CallGauge(),)
 
 
+def test_a_later_call_counts_to_the_version_whose_story_it_is_in(plane_class):
+    """Two calls of a second each from 1 on; the process goes on by another version, which asks the
+    same, from 1.5 on."""
+    story = takes(0.25), asks(1, name="first"), asks(1, name="second")
+    shop = (service(*story), service(takes(1.0)), service(*story, slots=7))
+    run = drive(plane_class, chain(one(1.0), *shop, script=[(1.5, "set_profile", (0, 2))]))
+    assert run.plane.call_gauges(0) == (CallGauge(calls=1, tries=1),) * 2
+    assert run.plane.call_gauges(2) == (CallGauge(),) * 2
+
+
 # ---- who is tired of waiting ----
 def test_a_call_times_out_is_tried_again_and_holds_the_slot_through_its_back_off(plane_class):
     """Asked at 1, given up at 2, asked again at 4, and given up at 5; the slot is free then."""

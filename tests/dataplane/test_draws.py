@@ -189,5 +189,9 @@ def test_back_off_is_capped_before_the_jitter_shortens_it():
 
 def test_many_at_once_are_the_same_as_one_by_one():
     for seed, stream in ((0, 0), (1, 3), (2**63 - 1, 64), (12345, 3)):
-        many = draws.uniforms(seed, stream, 5, 2_000)
-        assert many.tolist() == [draws.u(seed, stream, n) for n in range(5, 2_000)]
+        some = [*range(5, 2_000), 2**61 + 3, 2**62 - 1]
+        ids = np.array(some, np.uint64)
+        assert draws.uniforms_of(seed, stream, ids).tolist() == [
+            draws.u(seed, stream, n) for n in some
+        ]
+        assert draws.children(ids, stream).tolist() == [draws.child(n, stream) for n in some]

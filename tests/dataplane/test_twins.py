@@ -7,6 +7,7 @@ continuous draws alone cannot see a wrong tie rule. A failure names the first re
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
 
 import pytest
 
@@ -21,6 +22,7 @@ from tests.dataplane.worlds import at, constant, drive, exponential, poisson, wo
 FEW = range(0, 24)
 MANY = range(24, 124)
 WIDE = range(124, 500)  # two of each, with those above a thousand
+DEEP = (137, 139, 143)  # of these, whose requests reach all eight services
 
 
 @pytest.mark.parametrize("lattice", [False, True], ids=["continuous", "lattice"])
@@ -41,6 +43,22 @@ def test_many_random_worlds_agree(seed: int, lattice: bool) -> None:
 @pytest.mark.parametrize("seed", WIDE)
 def test_random_worlds_of_up_to_eight_services_agree(seed: int, lattice: bool) -> None:
     assert difference(make_world(seed, lattice, random_worlds.MANY)) == ""
+
+
+@pytest.mark.parametrize("seed", DEEP)
+def test_random_worlds_of_eight_services_agree(seed: int) -> None:
+    assert difference(make_world(seed, seed == 143, random_worlds.MANY)) == ""
+
+
+def test_requests_reach_many_services_in_wide_worlds() -> None:
+    """Of forty: in as many as one in four at least six services are asked, in one in six all."""
+    reached = []
+    for seed, lattice in product(WIDE[:20], (False, True)):
+        plane = drive(compiled, make_world(seed, lattice, random_worlds.MANY)).plane
+        gauges = map(plane.service_gauge, range(random_worlds.MANY))
+        reached.append(sum(gauge.asked > 0 for gauge in gauges))
+    assert sum(services >= 6 for services in reached) >= 10
+    assert sum(services == 8 for services in reached) >= 6
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -105,6 +105,13 @@ def test_what_refuses_costs_those_alone_who_need_it():
     assert served(later, 61, 119) > 0.98
 
 
+def test_of_what_is_not_ours_nobody_says_that_its_program_should_be_known():
+    for lasts, told in ((None, True), (1.0, False)):
+        event = {"external": {"service": "payments", "state": "down", "lasts": lasts}}
+        texts = [row.text for row in replay("compose", event, horizon_s=600.0).timeline]
+        assert any("can do without payments" in text for text in texts) is told
+
+
 def test_of_a_service_that_fails_it_says_which_endpoint():
     """Every page asks for the stock, half of them for advice, too, which takes five seconds: a
     second later the API goes on without it."""

@@ -135,6 +135,32 @@ def test_replicas_that_wait_at_once_get_a_track_each():
     assert len({e["tid"] for e in slices}) == 3
 
 
+def test_services_that_call_others_are_tracks_and_labels():
+    """Payments refuse for a minute: a fifth of what the API asks, and nobody else's own failure."""
+    down = "scenario.events=[{at: 30s, external: {state: down, lasts: 60s}}]"
+    short = ["scenario.horizon=2m", down]
+    shop = compare("third_party_down", ["compose"], settings=short, engine=ENGINE)
+    (run,) = shop.runs
+    counters: dict[str, list[float]] = {}
+    for event in json.loads(trace(shop))["traceEvents"]:
+        if event["ph"] == "C":
+            counters.setdefault(event["name"], []).extend(event["args"].values())
+    assert {f"{name}: open" for name in run.services} <= counters.keys()
+    assert max(counters["payments: failed a second"]) > 1
+    assert max(counters["catalogue: failed a second"]) == 0
+    found = families(openmetrics(shop))
+    ends = {s.labels["service"]: s.value for s in found["sim_service_failed"].samples}
+    assert ends == {name: gauge.failed for name, gauge in run.services.items()}
+    assert ends["payments"] > 100
+    calls = {(s.labels["caller"], s.labels["service"]): s.value for s in found["sim_calls"].samples}
+    assert calls["api", "payments"] == run.services["payments"].asked
+    assert {s.labels["queue"] for s in found["sim_queue_pushed"].samples} == {"queue", "parcels"}
+    assert {s.labels["database"] for s in found["sim_database_connections_peak"].samples} == {
+        "orders", "products", "standby",
+    }  # fmt: skip
+    assert {s.labels["cache"] for s in found["sim_cache_hits"].samples} == {"cache"}
+
+
 # ---- openmetrics ----
 def families(text):
     parser = pytest.importorskip("prometheus_client.openmetrics.parser")

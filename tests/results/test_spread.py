@@ -96,6 +96,16 @@ def test_what_fails_everywhere_alike_is_said():
     )
 
 
+def test_who_is_not_down_may_miss_the_objective_all_the_same():
+    for seconds, told in ((605, ", degraded for 10 min 05 s"), (30, "")):
+        sides = {}
+        for name in ("compose", "kubernetes"):
+            (each,) = some(name, 0)
+            sides[name] = (replace(each, figures={**each.figures, "degraded_s": float(seconds)}),)
+        said = verdict(replace(result(), replications=sides))
+        assert re.search(rf"both down 0 s{told}[.,]", said), said
+
+
 @pytest.mark.parametrize(
     ("path", "low", "high", "said"),
     [

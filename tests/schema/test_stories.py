@@ -72,7 +72,7 @@ def test_the_short_form_asks_the_first_database():
         ("call: shelf", "call: shelv", 8, ("steps.1.call", "'shelv'", "did you mean shelf?")),
         ("call: shelf", "call: books", 8, ("role postgres", "a service that answers")),
         ("call: shelf", "call: web", 8, ("ask itself",)),
-        ("call: payments", "call: web", 6, ("web -> shelf -> web", "without a cycle")),
+        ("call: payments", "call: web", 14, ("steps.2.call", "web -> shelf -> web", "a cycle")),
         ("query: books", "query: boks", 13, ("'boks'", "did you mean books?")),
         ("query: books", "query: payments", 13, ("role external", "a database")),
         ("share: 50%", "share: 150%", 8, ("steps.1.share", "150%")),
@@ -134,8 +134,15 @@ def test_what_is_turned_down(tmp_path, before, after, line, words):
         loaded(tmp_path, text.replace(before, after, 1))
     text = str(error.value)
     assert f"tiny.yaml:{line}" in text
+    assert text.count("(") == text.count(")")
     for word in words:
         assert word in text
+
+
+def test_a_mistyped_query_is_told_once(tmp_path):
+    with pytest.raises(InputError) as error:
+        loaded(tmp_path, BASE.replace("query: books", "query: boks"))
+    assert str(error.value).count("tiny.yaml") == 1, "and its pool is no mistake beside it"
 
 
 MIXED = """
@@ -218,7 +225,7 @@ def test_users_ask_several_services_in_shares(tmp_path, mix, doors, told):
         ("endpoint: charge}", "endpoint: charge, connection_use: exclusive, "
          "connection_on_timeout: keep}", 11, ("endpoints.buy.0.connection_on_timeout", "HTTP/1.1")),
         ("[{wait: 10ms}]", "[]", 15, ("endpoints.charge", "no step")),
-        ("[{wait: 10ms}]", "[{call: web}]", 8, ("web.endpoints", "ask each other")),
+        ("[{wait: 10ms}]", "[{call: web}]", 15, ("charge.0.call", "ask each other")),
         ("{role: postgres}\n  a", "{role: postgres, endpoints: {}}\n  a", 16, ("http",)),
         ("buy: 12.5%}", "buy: 12.5%}\nmixed: 1", 19, ("mixed", "did you mean mix?")),
     ],

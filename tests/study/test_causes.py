@@ -376,3 +376,28 @@ def test_what_the_platform_refuses_is_not_tried(monkeypatch: pytest.MonkeyPatch)
     base = replay(study, ALONE)
     monkeypatch.setattr(counterfactuals, "plan", refuses)
     assert trials(study, base) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "cure"),
+    [
+        ("slow_dependency", "call_timeout"),
+        ("slow_dependency", "bulkhead"),
+        ("slow_dependency", "breaker"),
+        ("third_party_down", "do_without"),
+        ("retry_amplification", "calls_once"),
+        ("retry_amplification", "call_budget"),
+        ("cold_cache", "coalesce"),
+        ("connection_pinning", "connection_age"),
+        ("database_failover", "managed_database"),
+    ],
+)
+def test_what_services_that_call_others_can_do_is_tried(name: str, cure: str) -> None:
+    scenario = load_scenario(name)
+    case = Case.of(scenario, load_stack(scenario.stack), "kubernetes")
+    change = next(one for one in changes() if one.name == cure)
+    settings = settings_for(change, case)
+    assert settings
+    assert applies(change.when, case, everything_seen())
+    theirs = {"stack.services.api.steps.3"} if cure in ("bulkhead", "breaker", "do_without") else {}
+    assert not theirs or {path.rpartition(".")[0] for path in settings} == theirs

@@ -56,6 +56,7 @@ class Cluster(Disks):
     _closed: bool = False  # the entry's certificate has expired
     _elsewhere: dict[str, int] = field(default_factory=dict)  # servers of somebody else's services
     _not_ours: set[int] = field(default_factory=set)  # containers there
+    ailing: str = ""  # somebody else's service that is not as it was
     _admit: Callable[[tuple[int, ...]], tuple[int, ...]] = tuple  # a mesh leaves out some of them
 
     # ---- asking ----
@@ -332,9 +333,14 @@ class Cluster(Disks):
         """Other rules between callers and replicas from now on: a balancer goes live."""
         self.plane.set_routing(routing, self.front(service).number)
 
-    def outside(self, service: str, state: Literal["up", "down", "silent"] = "up") -> None:
+    def outside(
+        self, service: str, state: Literal["up", "down", "silent"] = "up", ails: bool = False
+    ) -> None:
         """Somebody else's service, as the stack has it now: what it is asked from now on it answers
-        so, or refuses, or keeps silent about; what it was asked before, as it was then."""
+        so, or refuses, or keeps silent about; what it was asked before, as it was then. `ails`: as
+        its status page says."""
+        self.ailing = "" if self.ailing == service else self.ailing
+        self.ailing = service if ails else self.ailing
         if service not in self.others:
             return  # nobody asks it
         front, profile = self.front(service), self.profile(service, Version(name="v1"))

@@ -379,7 +379,7 @@ def external(cluster: Cluster, spec: events.External) -> Loop:
         phrases.append(f"fails {spec.errors:.0%} of its requests")
     cluster.say("external", service, f"{service} {' and '.join(phrases)}: it is not ours")
     cluster.edit(service, **changes)
-    cluster.outside(service, spec.state)
+    cluster.outside(service, spec.state, ails=bool(phrases))
     if spec.lasts is None:
         return
     yield cluster.clock.after(spec.lasts, Rank.FAULT_ENDS)

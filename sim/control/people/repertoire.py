@@ -33,6 +33,7 @@ class Symptoms:
     trouble: bool = False  # something that an event left behind, and that a log names
     node_away: bool = False  # ... and the platform waits for it before it moves a disk
     provider_away: str = ""  # a managed database whose provider has to bring it back
+    ailing: str = ""  # somebody else's service, as its status page says
     bad_version: str = ""  # of a deployed version replicas exit, err, or grow
     changed: str = ""  # deployed lately, and not taken back
     locked_out: bool = False  # the database refuses a password that was forgotten somewhere
@@ -149,7 +150,9 @@ def colleague_takes(
 
 def would_have_helped(symptoms: Symptoms) -> str:
     """What somebody should have had before; the first that these symptoms point at."""
+    without = f"a program that can do without {symptoms.ailing}, with a short time-out"
     for sign, text in (
+        (bool(symptoms.ailing), without),
         (symptoms.server_away or symptoms.node_away, "a standby on another server"),
         (symptoms.unplaced and symptoms.quota, "a larger quota, asked for beforehand"),
         (symptoms.oom, "memory limits, or a larger server"),

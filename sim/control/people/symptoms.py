@@ -214,6 +214,7 @@ def look(human: Human) -> Symptoms:
         primary_lost=primary_lost(cluster),
         server_away=lost_server(cluster) is not None,
         provider_away=provider_away(cluster),
+        ailing=cluster.ailing,
         trouble=bool(cluster.troubles),
         node_away=dead_node(cluster) is not None,
         bad_version=bad_version(human),

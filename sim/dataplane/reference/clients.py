@@ -51,6 +51,7 @@ class Clients:
         self.env, self.seed, self.recorder = plane.env, work.seed, plane.recorder
         self.horizon, self.lattice = work.horizon_s, work.lattice_s
         self.callers = {door: Caller(plane, work.client, door, tokens=0.0) for door in work.doors}
+        self.edges = {door: Edge() for door in work.doors}
         self.ways, self.bounds = work.mix, tuple(accumulate(way.share for way in work.mix))
         self.waiting: dict[int, float] = {}  # open requests -> when they arrived
         self.request = 0  # the one that comes next
@@ -137,7 +138,7 @@ class Clients:
     ) -> Generator[simpy.Event, Any, None]:
         way = self.ways[number] if self.ways else Way(1.0)
         call = Call(request, request, request, endpoint=way.endpoint)
-        outcome = yield from self.callers[way.service].ask(call)
+        outcome = yield from self.callers[way.service].ask(call, self.edges[way.service])
         del self.waiting[request]
         if self.trace is not None:
             self.trace.append((request, int(outcome), self.env.now - arrived_s))
@@ -150,17 +151,12 @@ class Clients:
     def retries(self) -> int:
         return sum(caller.retries for caller in self.callers.values())
 
-    @property
-    def edges(self) -> list[Edge]:
-        return [caller.edge for caller in self.callers.values()]
-
 
 class Caller:
     """Who asks a service under some rules: the users, or a calling step of one process."""
 
     def __init__(self, plane: ReferencePlane, client: Client, service: int, tokens: float) -> None:
         self.plane, self.env, self.client, self.tokens = plane, plane.env, client, tokens
-        self.edge = Edge()  # what its calls count to
         self.balancer, self.tally = plane.balancers[service], plane.tallies[service]
         self.retries = 0
         self.tries = 0  # that are open
@@ -179,15 +175,14 @@ class Caller:
             return True
         return self.breaker.refuses(self.env.now)
 
-    def ask(self, call: Call) -> Generator[simpy.Event, Any, int]:
+    def ask(self, call: Call, edge: Edge) -> Generator[simpy.Event, Any, int]:
         """Attempts until an answer, the last retry, an empty retry budget, or until nobody waits
-        for who asks."""
+        for who asks. `edge`: what it counts to."""
         rules, work, retry = self.client, call.work, 0
         outcome: int
         self.tokens = min(self.tokens + rules.budget, rules.most_tokens)
         until = self.deadline(work)
         self.tally.asked += 1
-        edge = self.edge
         edge.calls += 1
         while True:
             late = self.env.now >= until

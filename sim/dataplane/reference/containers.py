@@ -118,14 +118,12 @@ class Instance:
 
     def tell(self) -> None:
         """The stories that its process runs, and who asks in them: who asked before goes on."""
-        self.stories, calls = stories(self.profile), callers(self.profile)
+        self.stories = stories(self.profile)
         self.callers |= {
             step: Caller(self.plane, step.client, step.target, step.client.most_tokens)
-            for step in calls
+            for step in callers(self.profile)
             if step not in self.callers
         }
-        for step, edge in zip(calls, self.plane.edges[self.version], strict=True):
-            self.callers[step].edge = edge
 
     @property
     def queue(self) -> JobQueue:
@@ -259,6 +257,7 @@ class Instance:
     def begin(self, work: Work) -> None:
         """Its handler starts. What does not begin on the cores waits its turn in the instant, since
         it may start others."""
+        work.version = self.version
         asked = work.endpoint if isinstance(work, Attempt) else 0
         steps = self.stories[asked if asked < len(self.stories) else 0]
         if isinstance(work, HealthProbe):
@@ -338,6 +337,7 @@ class Instance:
             plane.branches += 1
             number = BRANCH_BASE + plane.branches
             branch = Branch(number, work.visit, work.tried, self, until=until, parent=work)
+            branch.version = work.version
             work.branches.append(branch)
             self.inside[number] = branch
             turn = plane.env.event()
@@ -393,7 +393,8 @@ class Instance:
         visit, tried = draws.child(work.visit, mark), draws.child(work.tried, mark)
         work.caller = self.callers[step]
         work.call = Call(plane.calls, visit, tried, work, endpoint=step.endpoint)
-        outcome = yield from work.caller.ask(work.call)  # -> called
+        edge = plane.edges[work.version][step]
+        outcome = yield from work.caller.ask(work.call, edge)  # -> called
         work.call = None
         return outcome
 

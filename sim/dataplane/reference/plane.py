@@ -21,7 +21,7 @@ from sim.dataplane.codes import (
     Outcome,
 )
 from sim.dataplane.plane import Notice, RoundsSoFar, StandingCheck
-from sim.dataplane.profile import Arrivals, Law, Profile, Routing, Workload
+from sim.dataplane.profile import Arrivals, Law, Profile, Routing, StoryStep, Workload
 from sim.dataplane.reference import balancers, probes, proxy, readings
 from sim.dataplane.reference.caches import Cache
 from sim.dataplane.reference.clients import CallTally, Clients, Edge
@@ -82,7 +82,7 @@ class ReferencePlane:
         self.workers: list[Instance] = []
         self.pushes = self.copies_made = self.backlog_peak = 0
         self.tallies = [CallTally() for _ in range(MOST_SERVICES)]
-        self.edges: list[list[Edge]] = []  # of each version: of each of its calling steps
+        self.edges: list[dict[StoryStep, Edge]] = []  # of each version: of its calling steps
         self.calls = self.branches = 0  # of services; steps that began side by side with others
         self.links = Links(self.seed, self.lattice)
         self.gates = Gates(self.seed, self.links)
@@ -205,7 +205,7 @@ class ReferencePlane:
         own = pools(profile)  # or it says what is wrong with it, or with its story
         self.known = max(self.known, profile.number + 1, *(rules.database + 1 for rules in own))
         self.profiles.append(profile)
-        self.edges.append([Edge() for _ in callers(profile)])
+        self.edges.append({step: Edge() for step in callers(profile)})
         return len(self.profiles) - 1
 
     def add_container(self, profile: int, server: int) -> int:
@@ -449,7 +449,7 @@ class ReferencePlane:
 
     def call_gauges(self, profile: int) -> tuple[CallGauge, ...]:
         edges = self.clients.edges if profile == OF_USERS else self.edges[profile]
-        return tuple(CallGauge(*astuple(edge)) for edge in edges)
+        return tuple(CallGauge(*astuple(edge)) for edge in edges.values())
 
     def database_gauge(self, database: int) -> DatabaseGauge:
         return self.databases[database].gauge()

@@ -62,7 +62,7 @@ def _once(asker: Instance, work: Work, step: StoryStep, asked: Asked) -> Use:
         process = store.process
     state = 0 if process is None else reach(process, asker)
     code = yield from store.serve(work, step)
-    if code == LEASED or state == SILENT:
+    if code in (LEASED, FORSAKEN) or state == SILENT:
         return code
     left_s, back_s = timeout_s - there_s, 0.0
     if process is not None and state == 0:

@@ -48,6 +48,7 @@ class Work:
     visit: int = 0  # who asks: the request; of it are the draws that a retry must not change
     tried: int = 0  # ... and which try this is
     container: Instance | None = None
+    version: int = 0  # of the story that it is in, whatever its process is told meanwhile
     wake: simpy.Event | None = None  # what its handler waits for
     until: float = INFINITY  # then nobody waits for it any more: its client, or its job's queue
     timer_at: float = INFINITY  # when its checkout (or push) timer is due

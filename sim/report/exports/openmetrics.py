@@ -15,12 +15,19 @@ from numpy.typing import NDArray
 from sim.dataplane.codes import JOB_CAUSES, LATENCY_GROWTH, LATENCY_MIN_S, REQUEST_CAUSES
 from sim.dataplane.tables import DONE, DUPLICATED, ENQUEUED, FIRST_CAUSE, FIRST_LOSS, SUCCEEDED
 from sim.results import metrics
+from sim.results.figures import Figures
 from sim.results.measurements import Measurements
 from sim.results.run import SERIES, Run
 from sim.results.series import sampled
+from sim.results.services import tables
 
 SCRAPE_S = 15.0  # between two samples; chosen: what many set-ups use
 MOST = 2000  # samples of one series; the distance grows beyond
+OF_SERVICES = (  # the columns of `Run.answers`
+    ("sim_service_asked", "counter", "What a service was asked, each once however often tried."),
+    ("sim_service_failed", "counter", "... of it that failed."),
+    ("sim_service_open", "gauge", "... of it without an outcome."),
+)
 EDGES = [LATENCY_MIN_S * LATENCY_GROWTH**i for i in range(140, 700, 35)]  # each twice the last
 
 Labels = dict[str, str]
@@ -65,9 +72,47 @@ def _lines(runs: tuple[Run, ...]) -> Iterator[str]:
             (times / run.recording.bucket_s).astype(int), len(run.recording.requests) - 1
         )
         yield from _samples("sim_down", _labels(run), times, metrics.down(run)[at].astype(int))
+    yield from _among_services(runs)
     yield from _head("sim_latency_seconds", "histogram", "Of requests answered well.", "seconds")
     for run in runs:
         yield from _histogram(run)
+
+
+def _among_services(runs: tuple[Run, ...]) -> Iterator[str]:
+    """Of services that call each other: curves of each; of callers and what they keep in, counts at
+    the horizon."""
+    for column, (name, kind, text) in enumerate(OF_SERVICES):
+        if any(run.answers for run in runs):
+            yield from _head(name, kind, text)
+        for run in runs:
+            times = _scrapes(run)
+            at = np.searchsorted(run.series["t_s"], times, "right") - 1
+            for service, counts in run.answers.items():
+                whose = _labels(run, {"service": service})
+                suffix = "_total" if kind == "counter" else ""
+                yield from _samples(f"{name}{suffix}", whose, times, counts[at, column])
+    rows = [(run, *row) for run in runs for row in _at_the_end(tables(run))]
+    for name in dict.fromkeys(name for _, name, *_ in rows):
+        yield from _head(name, "gauge", f"{name[4:].replace('_', ' ')}, at the end.".capitalize())
+        for run, other, labels, value in rows:
+            if other == name:
+                yield f"{name}{_labels(run, labels)} {value!r} {run.horizon_s:.3f}"
+
+
+def _at_the_end(parts: Figures) -> Iterator[tuple[str, Labels, float]]:
+    """A name, whose, and how many."""
+    whose = [
+        ("calls", {"caller": caller, "service": service}, edge)
+        for caller, asked in parts.get("callers", {}).items()
+        for service, edge in asked.items()
+    ]
+    for part, noun in (("databases", "database"), ("queues", "queue"), ("caches", "cache")):
+        whose += [(noun, {noun: name}, row) for name, row in parts.get(part, {}).items()]
+    for noun, labels, row in whose:
+        for field, value in row.items():
+            if isinstance(value, int | float):
+                name = f"sim_{noun}" if field == noun else f"sim_{noun}_{field}"
+                yield name, labels, value
 
 
 def _head(name: str, kind: str, help_text: str, unit: str = "") -> Iterator[str]:

@@ -3,7 +3,8 @@
 The Trace Event Format ("Trace Event Format", Google, 2016), JSON object form: a process for each
 platform; in it a track for each server, container and the operator, whose slices are the states
 that the run recorded; the timeline as instant events on the track of their subject; queue,
-connections and users' success as counters. Times are microseconds of simulated time.
+connections, users' success and what each service has open and fails as counters. Times are
+microseconds of simulated time.
 """
 
 from __future__ import annotations
@@ -53,6 +54,11 @@ def _run(pid: int, run: Run) -> Iterator[Event]:
     for name in COUNTERS:
         yield from _counter(pid, name.replace("_", " "), run.series["t_s"], run.series[name])
     yield from _counter(pid, "answered well, percent", *success(run))
+    times = run.series["t_s"]
+    for service, counts in run.answers.items():
+        failed = np.diff(counts[:, 1]) / np.diff(times)
+        yield from _counter(pid, f"{service}: open", times, counts[:, 2])
+        yield from _counter(pid, f"{service}: failed a second", times[1:], failed)
 
 
 def _tracks(spans: tuple[Span, ...]) -> dict[tuple[str, str, int], list[Span]]:

@@ -60,13 +60,21 @@ def _alike(result: Measurements) -> str:
         least, most = round(min(counts)), round(max(counts))
         span = "" if least == most else f"{least:,} to "
         failed = f", with {span}{words.plural(most, 'failed request')}" if most else ""
-        return (
-            f"Nothing differs that users, jobs or people would notice: {many} down {same}{failed}."
-        )
+        alike = f"{many} down {same}{_degraded(result)}{failed}"
+        return f"Nothing differs that users, jobs or people would notice: {alike}."
     if len(down) > NAMED:
         return f"No clear difference between {len(down)} platforms."
     sides = ", ".join(f"{words.platform(name)} {text} down" for name, text in down.items())
     return f"No clear difference: {sides}."
+
+
+def _degraded(result: Measurements) -> str:
+    """For how long the SLO was missed where nobody was down at all, if for a minute or more."""
+    lengths = sorted(total(figures, "degraded_s") for figures in result.platforms.values())
+    if lengths[0] < 60.0 or any(total(f, "downtime_s") for f in result.platforms.values()):
+        return ""
+    ends = dict.fromkeys(words.figure("degraded_s", each) for each in (lengths[0], lengths[-1]))
+    return f", degraded for {' to '.join(ends)}"
 
 
 def gap(result: Measurements, decided: Preference) -> str:

@@ -133,6 +133,7 @@ def test_each_remedy_is_in_the_table_and_can_be_done() -> None:
     ("symptoms", "help_"),
     [
         (Symptoms(failing=True), "somebody who knows the program"),
+        (Symptoms(failing=True, ailing="payments"), "a program that can do without payments"),
         (STUCK, "short queues"),
         (CROWDED, "more servers"),
         (Symptoms(failing=True, busy="api", database_hot=True), "a larger database server"),
