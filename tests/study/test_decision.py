@@ -273,7 +273,7 @@ def test_where_assumptions_decide_not_enough_is_known():
         "a set-up is 1.001 times as much or more."
     )
     page = decision_text.PAGE.text(said)
-    assert "The seeds are not in doubt, 100 % of redraws of the 1 incidents" not in page  # of one
+    assert "The runs are not in doubt" not in page  # of one
     assert "* the least money." in " ".join(page.split())
     clear = decided(*torn.outcomes[:2], simple("Kubernetes", 40.0))
     said = verdict(clear, Terms(work_hour=10.0))
@@ -322,8 +322,8 @@ def test_the_hours_after_incidents_are_told_apart_and_what_holds_without_them():
     assert said.choice.name == "Kubernetes"
     assert decision_sentences.afterwards(said) == (
         "Of $180 a month as it is $80 are people's hours after incidents (6 h in all for each that "
-        "somebody is paged for or users see, as at Google), $60 of them after deploys, of which a "
-        "bug is to be found whatever runs them. Without all these hours as it is costs least. "
+        "somebody is paged for or users see, as at Google), $60 of them after bad deploys, whose "
+        "bugs are to be found whatever runs them. Without all these hours as it is costs least. "
         "--follow-up and --deploys say yours."
     )
     turns = {hinge.about: decision_sentences.clause(said, hinge) for hinge in said.hinges}

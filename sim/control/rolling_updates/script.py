@@ -85,7 +85,7 @@ class DeployScript:
             told = (a for a in lines(cluster, front) if (a.server, a.port) in places)
             cluster.point(tuple(told), front.balanced, service)
         if not healthy:
-            cluster.say("rollout", service, f"{called} failed: not healthy, the old ones serve on")
+            cluster.say("rollout", service, f"{called} failed: not healthy, the new ones go")
             cluster.acted()
             cluster.set_version(service, old[0].version)
         for c in goes:

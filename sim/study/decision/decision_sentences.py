@@ -145,20 +145,21 @@ def _more(each: Weighed, now: Weighed) -> str:
 def sureness(advice: Advice) -> str:
     size = seeds(advice.decision)
     first = (
-        f"Confidence: the same answer in {advice.sure * 100:.0f} % of redraws of its {size} "
-        "incidents of each kind."
+        f"Confidence: with its {size} incidents of each kind drawn anew the answer is the same "
+        f"{advice.sure * 100:.0f} % of the time."
     )
     if is_torn(advice):
         first = (
-            f"The seeds are not in doubt, {advice.sure * 100:.0f} % of redraws of the {size} "
-            "incidents of each kind say the same; the assumptions are."
+            f"The runs are not in doubt: with the {size} incidents of each kind drawn anew the "
+            f"answer is the same {advice.sure * 100:.0f} % of the time. The assumptions are."
         )
     if size == 1:
         first = "Confidence: unknown from one incident of each kind (--reps)."
     if advice.choice.matters:
         first += (
-            f" Whether one is needed stays the same with {advice.tried - advice.turns} of "
-            f"{advice.tried} other values of what is assumed (half and double)."
+            " Whether an orchestrator is needed stays the same with "
+            f"{advice.tried - advice.turns} of {advice.tried} other values of what is assumed "
+            "(half and double)."
         )
     near = [hinge for hinge in advice.hinges if hinge.near]
     if not advice.hinges:
@@ -196,8 +197,8 @@ def afterwards(advice: Advice) -> str:
     return (
         f"Of {whole(now.money.total)} a month as it is {whole(usd)} are people's hours after "
         f"incidents ({each_h:g} h in all for each that somebody is paged for or users see{ours}), "
-        f"{whole(failed)} of them after deploys, of which a bug is to be found whatever runs them. "
-        f"Without all these hours {then}. --follow-up and --deploys say yours."
+        f"{whole(failed)} of them after bad deploys, whose bugs are to be found whatever runs "
+        f"them. Without all these hours {then}. --follow-up and --deploys say yours."
     )
 
 

@@ -46,7 +46,7 @@ def test_a_version_that_does_not_start_is_taken_away_after_a_minute() -> None:
     assert failed(run) == 0
     first, last = rows(run, "rollout")
     assert (first.t_s, last.t_s) == (300.0, 360.0)
-    assert "the old ones serve on" in last.text
+    assert "the new ones go" in last.text
     assert run.series["replicas"][-1] == 2
 
 
