@@ -22,12 +22,14 @@ if TYPE_CHECKING:
     from sim.schema.scenario import Scenario
     from sim.schema.stack import Stack
     from sim.study.comparison import compare, list_platforms, run
+    from sim.study.decision.answers import Finding, audit, cheapest, decide, sweep
     from sim.study.result import Result, columns
     from sim.study.session import Session
 
 __version__ = "0.3.0"
 
 __all__ = [
+    "Finding",
     "InputError",
     "Platform",
     "Result",
@@ -35,8 +37,11 @@ __all__ = [
     "Session",
     "Stack",
     "add_platform",
+    "audit",
+    "cheapest",
     "columns",
     "compare",
+    "decide",
     "list_platforms",
     "list_scenarios",
     "list_stacks",
@@ -44,9 +49,12 @@ __all__ = [
     "load_stack",
     "run",
     "service",
+    "sweep",
 ]
 
+_ANSWERS = "sim.study.decision.answers"
 _HOME = {
+    "Finding": _ANSWERS,
     "InputError": "sim.schema.fields",
     "Platform": "sim.platforms.platform",
     "Result": "sim.study.result",
@@ -54,8 +62,11 @@ _HOME = {
     "Session": "sim.study.session",
     "Stack": "sim.schema.stack",
     "add_platform": "sim.platforms",
+    "audit": _ANSWERS,
+    "cheapest": _ANSWERS,
     "columns": "sim.study.result",
     "compare": "sim.study.comparison",
+    "decide": _ANSWERS,
     "list_platforms": "sim.study.comparison",
     "list_scenarios": "sim.library.scenarios",
     "list_stacks": "sim.library.stacks",
@@ -63,6 +74,7 @@ _HOME = {
     "load_stack": "sim.library.stacks",
     "run": "sim.study.comparison",
     "service": "sim.library.stacks",
+    "sweep": _ANSWERS,
 }
 
 

@@ -159,7 +159,7 @@ ONLY: dict[str, tuple[str, ...]] = {
     "numba": ("sim.dataplane.kernel",),
     "matplotlib": ("sim.report", "sim.study.article", "sim.study.quarter", "sim.study.decision"),
     "jinja2": ("sim.report.page",),
-    "pandas": ("sim.study.result",),
+    "pandas": ("sim.study.result", "sim.study.decision.answers"),
 }
 NOWHERE = ("random", "secrets", "uuid", "datetime.now", "numpy.random")
 WALL_CLOCK = {"time"}  # progress bars and file names may look at it: outside the model

@@ -41,6 +41,7 @@ ABOUT = "record.json"  # of a record: where it ran, and the version that ran
 FIRST = ("status", "stderr", "stdout")  # what is compared first of a command: it says most
 WARM_UP = ("run", "container_crash", "--engine", "compiled", "--json", "--no-plots")
 VERSION = re.compile(rb'("version": ?|Outage Lab |Python |numpy )("?)\d[\w.+]*')
+LEFT = re.compile(rb"( of \d+ runs), some [\w ]+ left")
 DONE = re.compile(rb"[\w.-]+: .* simulated, [\d,]+ requests")  # the end of one platform's runs
 SAME, DIFFERENT, CANNOT_SAY = 0, 1, 2  # exit statuses
 SHOWN = 160  # characters of a line that differs
@@ -186,8 +187,14 @@ class Record:
 
 
 def in_one_order(content: bytes) -> bytes:
-    """Standard error with the lines that say that a platform is done in one order."""
+    """Standard error with the lines that say that a platform is done in one order, and no word of
+    how long the rest takes."""
+    content = content.replace(b" 
+requests", b" requests")  # a long one is folded
+    lines = LEFT.sub(rb"    """Standard error with the lines that say that a platform is done in one order."""
     lines = content.replace(b" \nrequests", b" requests").split(b"\n")  # a long one is folded
+", content).split(b"
+")
     places = [index for index, line in enumerate(lines) if DONE.fullmatch(line)]
     for index, line in zip(places, sorted(lines[index] for index in places), strict=True):
         lines[index] = line

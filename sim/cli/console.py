@@ -16,8 +16,7 @@ from rich.console import Console
 from sim.cli.options import Site
 from sim.report.text.progress import compiling, counting
 from sim.schema.fields import InputError
-from sim.study.batch import Batch, BatchSample, Runner
-from sim.study.identity import cases_key
+from sim.study.batch import Batch, BatchSample, Runner, in_folders
 
 WAIT_S = 10  # for the scheduler's first answer; chosen
 EXPECTED = "tcp://HOST:PORT of a `dask scheduler` with a worker at least, or --workers N"
@@ -71,12 +70,10 @@ def spoken(site: Site) -> Iterator[Runner]:
     with place(site) as where:
 
         def run(batch: Batch, **how: Any) -> BatchSample:
-            how = {**where.how, **how}
             with counted(len(batch.tasks)) as run_batch:
-                store = where.store and where.store / cases_key(batch.cases)
-                return run_batch(batch, store=store, **how)
+                return run_batch(batch, **{**where.how, **how})
 
-        yield run
+        yield in_folders(where.store, run)
 
 
 @contextmanager

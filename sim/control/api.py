@@ -61,6 +61,7 @@ from sim.control.rolling_updates.canary import Canary as Canary
 from sim.control.rolling_updates.deployment import Recreate as Recreate
 from sim.control.rolling_updates.deployment import RollingUpdate as RollingUpdate
 from sim.control.rolling_updates.releases import Analysis as Analysis
+from sim.control.rolling_updates.script import DeployScript as DeployScript
 from sim.control.rolling_updates.updates import EcsDeployment as EcsDeployment
 from sim.control.rolling_updates.updates import Revisions as Revisions
 from sim.control.rolling_updates.updates import SwarmUpdate as SwarmUpdate

@@ -3,10 +3,12 @@ it cannot do without. Pure."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple, get_args
 
 from sim.schema.databases import DatabaseClient
+from sim.schema.fields import InputError
 from sim.schema.scenario import Event, Scenario
 from sim.schema.settings import short_form
 from sim.schema.stack import Role, Service, Stack
@@ -143,6 +145,14 @@ def _service(name: str, stack: Stack) -> Service | None:
     """The service of that name, or the first that plays that role."""
     known = stack.services.get(name)
     return known or next((s for s in stack.services.values() if s.role == name), None)
+
+
+def what_lacks(error: InputError, stack: str) -> str:
+    """`sspp has no external`, where a role is all that lacks; else what is wrong."""
+    absent = re.fullmatch(r"(?:no|the unknown service) '?(\w+)'?", error.issues[0].found)
+    if absent is None or absent[1] not in ROLES:
+        return str(error.issues[0])
+    return f"{stack or 'the stack'} has no {absent[1]} (--role NAME={absent[1]} if there is one)"
 
 
 def adapted(scenario: Scenario, stack: Stack, names: Mapping[str, str] = {}) -> Scenario:

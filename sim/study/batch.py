@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from statistics import fmean
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sim.dataplane import engines
 from sim.platforms import is_added
@@ -21,7 +21,7 @@ from sim.results.summary import Replication
 from sim.schema.fields import InputError
 from sim.simulation.case import Case
 from sim.study import precision
-from sim.study.identity import case_key, joint_key
+from sim.study.identity import case_key, cases_key, joint_key
 from sim.study.notebook import progress
 from sim.study.precision import Precision, Until
 from sim.study.store import Store
@@ -45,6 +45,16 @@ class BatchSample(NamedTuple):
 
 
 Runner = Callable[..., BatchSample]  # `Batch.run`, or a partial of it: how a batch is run
+
+
+def in_folders(store: str | os.PathLike[str] | None, run: Runner) -> Runner:
+    """For batches that follow from each other: each has a folder of its own below `store`, by what
+    it runs."""
+
+    def stored(batch: Batch, **how: Any) -> BatchSample:
+        return run(batch, store=store and Path(store) / cases_key(batch.cases), **how)
+
+    return stored
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from sim.report.text.progress import BARS, Viewer, live, sparkline
+from sim.report.text.progress import BARS, Viewer, counting, live, sparkline
 from sim.results.run import Glance, Tick, TimelineRow
 from sim.study.ask import Ask
 from sim.study.batch import Batch
@@ -88,3 +88,16 @@ def test_every_event_of_a_real_study_is_told_once_in_either_way(workers):
     assert len(told) == sum(len(run.timeline) for run in result.runs) + 2
     killed = [line for line in told if "00:05:00 api-1 killed" in line]
     assert len(killed) == 2
+
+
+@pytest.mark.parametrize(
+    ("left_s", "said"), [(150.0, "1 of 4 runs, some 2 min left"), (20.0, "1 of 4 runs")]
+)
+def test_without_a_terminal_a_line_says_how_long_the_rest_takes(
+    monkeypatch: pytest.MonkeyPatch, left_s: float, said: str
+) -> None:
+    monkeypatch.setattr("rich.progress.Task.time_remaining", left_s)
+    shown = StringIO()
+    with counting(4, Console(file=shown)) as watch:
+        watch(Tick("compose", 1, 60.0, 1, done=True))
+    assert shown.getvalue() == f"{said}\n"

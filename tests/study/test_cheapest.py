@@ -213,7 +213,7 @@ def test_the_winner_as_a_compose_override(tmp_path):
     assert api["restart"] == "always"
     assert api["deploy"]["replicas"] == 2
     assert api["deploy"]["resources"]["limits"]["memory"] == "512M"
-    assert "not in this file: stack.operator.monitoring=False" in text
+    assert "not in this file: stack.operator.monitoring=false" in text
 
 
 def test_the_winner_as_kubernetes_patches(tmp_path):

@@ -174,10 +174,10 @@ def one(night: bool, minutes: float, followed_up: bool) -> Replayed:
 
 def test_tally_and_spent() -> None:
     those = [one(True, 3.0, True), one(False, 1.0, False)]
-    assert tally([]) == (0.0,) * 9
+    assert tally([]) == (0.0,) * 10
     assert tally(those)[:4] == (2.0, 4.0, 10.0, 2.0)
     assert tally(those, quarters=2).incidents == 1.0
-    assert spent(tally(those), 21600.0) == Spent(4.0, 10.0, 360.0)
+    assert spent(tally(those), 21600.0) == Spent(4.0, 10.0, 357.0)
 
 
 def test_sums_balance() -> None:
@@ -190,7 +190,8 @@ def test_sums_balance() -> None:
         minutes = sum(float(row["minutes"]) for row in rows)
         assert minutes == pytest.approx(compose["total"]["minutes"])
     time = compose["minutes"]
-    assert time["following_up"] == 360 * compose["total"]["followed_up"] > 0
+    total = compose["total"]
+    assert time["following_up"] == 360 * total["followed_up"] - total["repair_minutes"] > 0
     assert time["watching"] == 5 * compose["kinds"][1]["incidents"] > 0
     assert compose["share"] == pytest.approx(sum(time.values()) / 31200)
     hours = compose["hours"]

@@ -73,7 +73,7 @@ def test_a_file_of_knobs(tmp_path):
 
 def test_a_wrong_path_names_the_option_and_the_nearest():
     with pytest.raises(InputError) as caught:
-        sweep.prepare(CRASH, ["stack.services.api.replica=1..2"])
+        sweep.prepare(CRASH, knobs(["stack.services.api.replica=1..2"]))
     assert "--vary" in str(caught.value)
     assert "did you mean replicas?" in str(caught.value)
 
@@ -143,7 +143,7 @@ def test_a_figure_without_a_better_side_has_no_knee():
 
 
 def test_the_same_customers_come_at_each_point_and_a_restart_policy_is_the_knee():
-    runs = sweep.prepare(CRASH, ["stack.services.api.restart=no|always"])
+    runs = sweep.prepare(CRASH, knobs(["stack.services.api.restart=no|always"]))
     done = sweep.measure(runs, ALONE)
     first, second = done.points
     arrived = [[r.figures["requests"]["arrived"] for r in p.replications] for p in done.points]
@@ -156,7 +156,7 @@ def test_the_same_customers_come_at_each_point_and_a_restart_policy_is_the_knee(
 def test_a_replica_that_pays_is_the_knee_and_each_file_says_so(tmp_path):
     ask = Ask("container_crash", ["kubernetes"], reps=3, settings=SHORT)
     vary = ["stack.services.api.scaling.min=1,stack.services.api.replicas=1..3"]
-    done = sweep.measure(sweep.prepare(ask, vary, ["availability"]), ALONE)
+    done = sweep.measure(sweep.prepare(ask, knobs(vary), ["availability"]), ALONE)
     assert done.knee("kubernetes").settings["stack.services.api.replicas"] == 2
     text = sweep.PAGE.text(done)
     assert "<- knee" in text
@@ -172,7 +172,7 @@ def test_a_replica_that_pays_is_the_knee_and_each_file_says_so(tmp_path):
 
 def test_an_interrupted_sweep_goes_on_from_its_store_with_the_same_bytes(tmp_path):
     def text(run, **how):
-        runs = sweep.prepare(CRASH, ["stack.operator.detect=10s|60s"])
+        runs = sweep.prepare(CRASH, knobs(["stack.operator.detect=10s|60s"]))
         return sweep.PAGE.text(sweep.measure(runs, lambda batch: run(batch, **how)))
 
     whole = text(ALONE)

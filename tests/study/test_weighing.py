@@ -19,7 +19,6 @@ from sim.study.decision.worth import (
     Terms,
     by_price,
     choose,
-    rival,
     seeds,
     steps,
     variations,
@@ -186,19 +185,6 @@ def test_where_it_is_priced_the_least_money_is_best(terms: Any, name: str) -> No
     priced = Terms(work_hour=0.0, **terms)
     assert priced.priced is bool(terms)
     assert chosen(priced, here, there).name == name
-
-
-def test_the_rival_is_the_best_that_is_no_orchestrator() -> None:
-    outcomes = (
-        prospect("here", 10.0, *down(10.0)),
-        prospect("policy", 12.0, *down(0.5)),
-        prospect("hardened", 30.0, *down(0.0)),
-        prospect("Kubernetes", 11.0, *down(0.0), orchestrator=True),
-    )
-    terms = FREE._replace(down_hour=100.0)
-    assert chosen(terms, *outcomes).name == "Kubernetes"
-    assert rival(weigh(decided(*outcomes), terms), terms).outcome.setup.name == "policy"
-    assert rival(weigh(decided(*outcomes), FREE), FREE).outcome.setup.name == "here"
 
 
 def test_the_break_even_is_money_by_harm_and_its_range_that_of_the_seeds() -> None:

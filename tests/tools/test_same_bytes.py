@@ -20,6 +20,7 @@ out = pathlib.Path("reports"); out.mkdir()
 print("written to", os.getcwd(), "by", pathlib.Path(__file__).parent)
 done = ["a: 3 s simulated, 1,000 requests", "b: 3 s simulated, 9 requests"]
 random.shuffle(done)
+print(f"3 of 9 runs, some {random.randint(1, 90)} min left", file=sys.stderr)
 print("one", *done, "two", sep="\\n", file=sys.stderr)
 sys.exit(STATUS if "--stack" in sys.argv else 0)
 """
@@ -60,7 +61,7 @@ def test_folders_versions_and_the_order_of_progress_may_differ(
         ({"DOWN": "245.1"}, "reports/summary.json, line 3", ['"downtime_s": 245.0', "245.1"]),
         ({"PLOT": "abd"}, "reports/plot.png, byte 4 of 5 and 5", []),
         ({"STATUS": "1"}, "status, line 1", ["before: 0", "after:  1"]),
-        ({"two": "three"}, "stderr, line 4", ["before: two", "after:  three"]),
+        ({"two": "three"}, "stderr, line 5", ["before: two", "after:  three"]),
         ({"written": "wrote"}, "stdout, line 1", ["before: written to FOLDER", "after:  wrote"]),
         ({"reports": "report"}, "report/plot.png, missing in", []),
     ],

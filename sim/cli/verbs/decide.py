@@ -3,15 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from sim.cli.options import AS_USUAL, INTERRUPTED, REPORTS, Drawn, Json, StudyOf, Whole, say
-from sim.schema.fields import InputError, parse_duration
-
-if TYPE_CHECKING:
-    from sim.study.quarter.rates import Rates
-
-MOST_DEPLOYS = 1000.0  # a week; chosen: one in ten minutes, day and night
 
 
 def decide(
@@ -54,42 +47,20 @@ def decide(
     from sim.cli.delivery import reported  # noqa: PLC0415
     from sim.study.ask import Ask  # noqa: PLC0415
     from sim.study.decision.advice import verdict  # noqa: PLC0415
-    from sim.study.decision.decision import measure, prepare  # noqa: PLC0415
+    from sim.study.decision.answers import prospects, terms  # noqa: PLC0415
+    from sim.study.decision.decision import measure  # noqa: PLC0415
     from sim.study.decision.decision_text import PAGE  # noqa: PLC0415
-    from sim.study.decision.worth import Terms  # noqa: PLC0415
 
-    for option, price in (("--sale", sale), ("--down-hour", down_hour)):
-        _within(option, price, "US dollars, at least 0", float("inf"))
-    _within("--deploys", deploys or 0.0, f"a number a week, 0 to {MOST_DEPLOYS:g}", MOST_DEPLOYS)
     ask = Ask(**options.of(""), reps=reps)
-    decision = prepare(ask, _rates(rates, follow_up), now, deploys)
-    decision = decision._replace(rates_file="" if rates is None else str(rates))
-    terms = Terms(decision.stack.prices.work_hour, down_hour, sale)
+    checked = terms(0.0, down_hour, sale)
+    decision = prospects(ask, now, rates, follow_up, deploys)
+    told = checked._replace(work_hour=decision.stack.prices.work_hour)
     try:
         return reported(
-            PAGE, lambda run: verdict(measure(decision, run), terms), spoken(options), out, json,
+            PAGE, lambda run: verdict(measure(decision, run), told), spoken(options), out, json,
             plots,
         )  # fmt: skip
     except KeyboardInterrupt:
         store = options.store
         kept = f"what was finished is in {store}" if store else "nothing was kept (--store)"
         return say(f"interrupted: {kept}", INTERRUPTED)
-
-
-def _within(option: str, number: float, expected: str, most: float) -> None:
-    if not 0.0 <= number <= most or number == float("inf"):
-        raise InputError(field=option, found=f"{number:g}", expected=expected)
-
-
-def _rates(file: Path | None, follow_up: str) -> Rates:
-    from sim.study.quarter.rates import RATES, load_rates  # noqa: PLC0415
-
-    known = load_rates(file or RATES)
-    if not follow_up:
-        return known
-    try:
-        told = {"follow_up": parse_duration(follow_up), "follow_up_source": "told"}
-        return known.model_copy(update=told)
-    except ValueError as error:
-        found = repr(follow_up)
-        raise InputError(field="--follow-up", found=found, expected=str(error)) from None

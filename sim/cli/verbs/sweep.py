@@ -55,6 +55,7 @@ def sweep(
     from sim.cli.delivery import reported  # noqa: PLC0415
     from sim.study.ask import Ask  # noqa: PLC0415
     from sim.study.decision import sensitivity, sweep  # noqa: PLC0415
+    from sim.study.decision.knobs import knobs  # noqa: PLC0415
 
     seeds = (0 if chosen else 5) if reps is None else reps  # 0: see sensitivity.prepare
     ask = Ask(**options.of(scenario, platform), reps=seeds)
@@ -66,6 +67,6 @@ def sweep(
         measure = partial(sensitivity.measure, tornado)
         folder = out or REPORTS / "tornado"
         return reported(sensitivity.PAGE, measure, spoken(options), folder, json, plots)
-    curve = sweep.prepare(ask, vary or (), names(metric) or sweep.METRICS)
+    curve = sweep.prepare(ask, knobs(vary or ()), names(metric) or sweep.METRICS)
     folder = out or REPORTS / "sweep"
     return reported(sweep.PAGE, partial(sweep.measure, curve), spoken(options), folder, json, plots)

@@ -19,6 +19,7 @@ from sim.control.people.monitoring import running
 from sim.control.people.symptoms import maintained
 from sim.control.resource_limits.profiles import cpu_limit
 from sim.control.rolling_updates import compose
+from sim.control.rolling_updates.script import is_scaled_by_hand
 from sim.control.service_discovery.addresses import addresses_of, write_down
 from sim.dataplane.arithmetic import added
 from sim.schema.databases import Pooler
@@ -53,7 +54,7 @@ def want(human: Human, service: str, wanted: int) -> Loop:
     """Ask for so many replicas, and see that nobody takes them away."""
     cluster, scaling = human.cluster, human.cluster.service(service).scaling
     autoscaled = scaling is not None and "autoscaling" not in cluster.left_to_operator
-    if "rolling_updates" in cluster.left_to_operator:
+    if is_scaled_by_hand(cluster):
         cluster.want(service, wanted)  # on_call.py types the command, and edits the balancer's file
         return
     verb: Verb = "least" if autoscaled else "scale"

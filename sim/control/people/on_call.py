@@ -44,6 +44,7 @@ from sim.control.people.symptoms import (
     unlisted,
 )
 from sim.control.rolling_updates import compose
+from sim.control.rolling_updates.script import is_scaled_by_hand
 from sim.control.self_healing import managed
 from sim.schema.scenario import Deploy
 
@@ -120,7 +121,7 @@ class OnCall:
         wishes = cluster.watch("desired")
         while True:
             change = yield wishes.get()
-            if "rolling_updates" in cluster.left_to_operator:
+            if is_scaled_by_hand(cluster):
                 wanted = cluster.desired[change.service]
                 yield from self.human.command(
                     f"`docker compose up -d --scale {change.service}={wanted}`"

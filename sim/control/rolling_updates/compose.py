@@ -194,10 +194,9 @@ def place(cluster: Cluster, service: str) -> tuple[Server | None, int | None]:
 
 
 def free_port(cluster: Cluster, service: str, server: Server, first: int) -> int:
-    """The first from there on that no other service publishes or has got on this server."""
-    others = {name: s for name, s in cluster.stack.services.items() if name != service}
-    taken = {s.port for s in others.values()}
-    taken |= {c.port for c in cluster.on(server) if c.service in others and not c.deleting}
+    """The first from there on that no other service publishes and nobody has got on this server."""
+    taken = {s.port for name, s in cluster.stack.services.items() if name != service}
+    taken |= {c.port for c in cluster.on(server) if not c.deleting}
     return next(port for port in count(first) if port not in taken)
 
 

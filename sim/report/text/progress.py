@@ -87,7 +87,8 @@ def compiling(console: Console) -> Iterator[None]:
 
 @contextmanager
 def counting(runs: int, console: Console) -> Iterator[Callable[[Tick], None]]:
-    """A watch that counts finished runs: a bar on a terminal, else a line for each tenth."""
+    """A watch that counts finished runs: a bar on a terminal, else a line for each tenth, with the
+    time left where that is a minute or more."""
     finished = 0
     columns = (
         TextColumn("{task.completed} of {task.total} runs"),
@@ -106,7 +107,11 @@ def counting(runs: int, console: Console) -> Iterator[Callable[[Tick], None]]:
         if console.is_terminal:
             return
         if finished == runs or finished * 10 // runs > (finished - 1) * 10 // runs:
-            console.print(f"{finished} of {runs} runs", highlight=False)
+            left_s = bar.tasks[task].time_remaining or 0.0
+            left = (
+                f", some {words.duration(60.0 * round(left_s / 60.0))} left" if left_s >= 60 else ""
+            )
+            console.print(f"{finished} of {runs} runs{left}", highlight=False)
 
     with bar if console.is_terminal else nullcontext():
         yield watch

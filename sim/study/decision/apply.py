@@ -23,7 +23,9 @@ from sim.platforms import layers
 from sim.schema.databases import Pooler
 from sim.schema.fields import LawSpec
 from sim.schema.stack import ProbeSpec, Service
+from sim.schema.text.written import law
 from sim.simulation.case import Case
+from sim.study.ask import setting_text
 from sim.study.causes import standing_at
 
 MIB = 2**20
@@ -65,8 +67,8 @@ def files(case: Case, settings: Mapping[str, Any], finding: str) -> dict[str, st
         elif field.startswith("pooler") and (pooler := services[name].pooler):
             snippets[POOLER] = _pooler(name, pooler, finding)
         else:
-            told = f"{value.law} of {value.mean:g}s" if isinstance(value, LawSpec) else value
-            others.append(f"not in this file: {path}={told}")
+            told = setting_text(path, law(value) if isinstance(value, LawSpec) else value)
+            others.append(f"not in this file: {told}")
     if name_of(type(case.choices.health_checks)) == "autoheal":
         others.append("beside this file: autoheal, which restarts what is unhealthy")
     others += [f"beside this file: {file}" for file in snippets]

@@ -7,13 +7,13 @@ causes.yaml are tried: what would have cured it is a run, not an opinion.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
-from typing import Any, NamedTuple, get_args
+from typing import Any, NamedTuple
 
+from sim.library.adaptation import what_lacks
 from sim.report.study_page import Lay, StudyPage, spoken, titled
 from sim.report.text import words
 from sim.report.text.columns import Cells
@@ -122,10 +122,7 @@ def prepare(ask: Ask, listed: Sequence[Fault]) -> Audit:
             _cases(planned, (fault,), 0.0)
             usable.append(fault)
         except InputError as error:
-            absent = re.fullmatch(r"the unknown service '(.*)'", error.issues[0].found)
-            role = absent[1] if absent and absent[1] in get_args(Role) else ""
-            why = f"{planned.stack.name} has no {role}" if role else str(error.issues[0])
-            left_out.append(f"{fault.name}: {why}")
+            left_out.append(f"{fault.name}: {what_lacks(error, planned.stack.name)}")
     if not usable:
         raise InputError(
             field="--faults", found=left_out[0], expected="one that the stack can have"

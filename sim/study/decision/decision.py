@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from sim.library.adaptation import what_lacks
 from sim.results.bill import MonthlyCost
 from sim.results.counterfactual import harmed
 from sim.results.figures import total
@@ -132,7 +133,7 @@ def prepare(
         try:
             plans[kind.name] = plan(replace(ask, scenario=kind.scenario, platforms=names))
         except InputError as error:
-            left_out.append(f"{kind.name}: {error.issues[0]}")
+            left_out.append(f"{kind.name}: {what_lacks(error, error.issues[0].file)}")
             refusals.append(error)
     if not plans and len({str(error) for error in refusals}) == 1:
         raise refusals[0]  # the file itself

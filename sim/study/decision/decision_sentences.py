@@ -18,10 +18,8 @@ from sim.study.decision.worth import (
     choose,
     harmed,
     other_side,
-    rival,
     seeds,
     weigh,
-    with_deploys_of,
 )
 from sim.study.decision.year import expected
 
@@ -86,14 +84,9 @@ def _unless(advice: Advice) -> str:
 
 
 def _turned(advice: Advice) -> str:
-    """The first assumption on which the need of an orchestrator hangs; that no script looks at
-    deploys is one, too."""
+    """The first assumption on which the need of an orchestrator hangs."""
     needless = [h for h in advice.hinges if h.near and not h.choice.orchestrator]
-    turns = [clause(advice, hinge) for hinge in needless[:1]]
-    pair = scripted(advice)
-    if pair and pair[0].money.total < best(advice).money.total:
-        turns.append("a deploy script does as much")
-    return f" unless {' or '.join(turns)}" if turns else ""
+    return f" unless {clause(advice, needless[0])}" if needless else ""
 
 
 def clause(advice: Advice, hinge: Hinge) -> str:
@@ -152,20 +145,21 @@ def _more(each: Weighed, now: Weighed) -> str:
 def sureness(advice: Advice) -> str:
     size = seeds(advice.decision)
     first = (
-        f"Confidence: the same answer in {advice.sure * 100:.0f} % of redraws of its {size} "
-        "incidents of each kind."
+        f"Confidence: with its {size} incidents of each kind drawn anew the answer is the same "
+        f"{advice.sure * 100:.0f} % of the time."
     )
     if is_torn(advice):
         first = (
-            f"The seeds are not in doubt, {advice.sure * 100:.0f} % of redraws of the {size} "
-            "incidents of each kind say the same; the assumptions are."
+            f"The runs are not in doubt: with the {size} incidents of each kind drawn anew the "
+            f"answer is the same {advice.sure * 100:.0f} % of the time. The assumptions are."
         )
     if size == 1:
         first = "Confidence: unknown from one incident of each kind (--reps)."
     if advice.choice.matters:
         first += (
-            f" Whether one is needed stays the same with {advice.tried - advice.turns} of "
-            f"{advice.tried} other values of what is assumed (half and double)."
+            " Whether an orchestrator is needed stays the same with "
+            f"{advice.tried - advice.turns} of {advice.tried} other values of what is assumed "
+            "(half and double)."
         )
     near = [hinge for hinge in advice.hinges if hinge.near]
     if not advice.hinges:
@@ -203,35 +197,8 @@ def afterwards(advice: Advice) -> str:
     return (
         f"Of {whole(now.money.total)} a month as it is {whole(usd)} are people's hours after "
         f"incidents ({each_h:g} h in all for each that somebody is paged for or users see{ours}), "
-        f"{whole(failed)} of them after deploys, of which a bug is to be found whatever runs them. "
-        f"Without all these hours {then}. --follow-up and --deploys say yours."
-    )
-
-
-def scripted(advice: Advice) -> tuple[Weighed, Weighed] | None:
-    """The best without an orchestrator, with deploys that go as under the cheapest of those that
-    are one, and that one; None: nobody deploys, or all are of one side."""
-    orchestrated = [w for w in advice.weighed if w.outcome.setup.orchestrator]
-    sides = 0 < len(orchestrated) < len(advice.weighed)
-    if not sides or not deploys_a_week(advice.decision):
-        return None
-    like = min(orchestrated, key=lambda each: each.money.total)
-    return with_deploys_of(rival(advice.weighed, advice.terms), like, advice.terms), like
-
-
-def by_script(advice: Advice) -> str:
-    """What a deploy script would be worth: no set-up without an orchestrator has one."""
-    pair = scripted(advice)
-    if pair is None:
-        return ""
-    ours, like = pair
-    name, other = ours.outcome.setup.name, like.outcome.setup.name
-    return (
-        "No set-up without an orchestrator looks at a new version before the old one goes; a "
-        "script can (blue/green behind the proxy). With deploys that go as on "
-        f"{other} {name} would leave {hours(ours.year.down_h)} for "
-        f"{whole(ours.money.total)} a month, the script not counted: {other} leaves "
-        f"{hours(like.year.down_h)} for {whole(like.money.total)}."
+        f"{whole(failed)} of them after bad deploys, whose bugs are to be found whatever runs "
+        f"them. Without all these hours {then}. --follow-up and --deploys say yours."
     )
 
 
@@ -266,7 +233,7 @@ def _ranged(each: BreakEven, said: Callable[[float], str]) -> str:
     if each.value is None:
         return "-"
     spans = []
-    if each.low is not None and each.high is not None:
+    if each.low is not None and each.high is not None and said(each.low) != said(each.high):
         spans.append(f"{said(each.low)} .. {said(each.high)} over seeds")
     if each.least is not None:
         most = "never" if each.most is None else said(each.most)

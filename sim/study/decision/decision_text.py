@@ -18,7 +18,6 @@ from sim.study.decision.advice import Advice, is_torn
 from sim.study.decision.decision import FEW, deploys_a_week, followed
 from sim.study.decision.decision_sentences import (
     afterwards,
-    by_script,
     clause,
     paying,
     sentence,
@@ -76,8 +75,6 @@ def _blocks(advice: Advice) -> Iterator[Block]:
     )
     yield "## Which incidents"
     yield kinds(advice)
-    if script := by_script(advice):
-        yield script
     yield "## By what an hour down costs you"
     yield prices(advice)
     if advice.steps:

@@ -52,14 +52,13 @@ class Hinge(NamedTuple):
 def hinges(decision: Prospects, terms: Terms) -> list[Hinge]:
     """Where the choice is another one: within half and double; beyond that, where the need for an
     orchestrator is. Those of the need first, the nearest before the others."""
-    answer = choose(weigh(decision, terms), terms)
-    worlds = decision.outcomes[0].worlds
-    found = [
-        hinge
-        for lever in levers(terms, worlds)
-        for ends in ((HALF, 1.0 / FAR), (DOUBLE, FAR))
-        if (hinge := _tipping(decision, terms, lever, ends, answer)) is not None
-    ]
+    now = weigh(decision, terms)
+    answer, worlds, found = choose(now, terms), decision.outcomes[0].worlds, []
+    for lever in levers(terms, worlds):
+        line = [*zip(weigh(decision, times(terms, lever, 0.0)), now, strict=True)]
+        for ends in ((HALF, 1.0 / FAR), (DOUBLE, FAR)):
+            if (hinge := _tipping(line, terms, lever, ends, answer)) is not None:
+                found.append(hinge)
     seldom = choose(weigh(decision, terms, range(FEW)), terms)  # on the seeds of other worlds
     for world in worlds:
         there = terms._replace(world=world)
@@ -74,15 +73,14 @@ def _order(answer: Choice, hinge: Hinge) -> tuple[bool, bool, float]:
 
 
 def _tipping(
-    decision: Prospects, terms: Terms, lever: str, ends: tuple[float, float], answer: Choice
-) -> Hinge | None:
+    line: Sequence[tuple[Weighed, Weighed]], terms: Terms, lever: str, ends: tuple[float, float],
+    answer: Choice,
+) -> Hinge | None:  # fmt: skip
     """The nearest factor, towards an end, from which on the need is another one, or else, no
-    farther than the first end, the choice."""
-    without, now = (weigh(decision, times(terms, lever, factor)) for factor in (0.0, 1.0))
+    farther than the first end, the choice; `line`: each set-up at the lever's 0 and 1."""
 
     def at(factor: float) -> Choice:
-        pairs = zip(without, now, strict=True)
-        return choose([_between(*pair, factor) for pair in pairs], terms)
+        return choose([_between(*pair, factor) for pair in line], terms)
 
     def is_needed(choice: Choice) -> bool:
         return choice.orchestrator != answer.orchestrator

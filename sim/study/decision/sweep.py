@@ -19,7 +19,7 @@ from sim.schema.fields import InputError
 from sim.simulation.case import Case
 from sim.study.ask import Ask, setting_text
 from sim.study.batch import Batch, Runner
-from sim.study.decision.knobs import Dial, Settings, cases_at, grid, knobs, words_of
+from sim.study.decision.knobs import Dial, Settings, cases_at, grid, words_of
 from sim.study.decision.merit import Estimate, clearly_worse, estimate, sign
 from sim.study.plan import Plan, plan
 
@@ -61,9 +61,8 @@ class Sweep(NamedTuple):
         return knee(self.of(platform), self.metrics[0])
 
 
-def prepare(ask: Ask, vary: Sequence[str], metrics: Sequence[str] = METRICS) -> Sweep:
+def prepare(ask: Ask, space: tuple[Dial, ...], metrics: Sequence[str] = METRICS) -> Sweep:
     """Read and check everything. Raises `InputError`."""
-    space = knobs(vary)
     if len(space) > SHOWN_KNOBS:
         paths = ", ".join(knob.path for knob in space)
         raise InputError(field="--vary", found=paths, expected="one knob, or two; see sim cheapest")

@@ -243,21 +243,6 @@ def other_side(weighed: Sequence[Weighed], answer: Choice) -> Weighed | None:
     return min(others, key=lambda each: each.money.total, default=None)
 
 
-def rival(weighed: Sequence[Weighed], terms: Terms) -> Weighed:
-    """The best without an orchestrator."""
-    without = [each for each in weighed if not each.outcome.setup.orchestrator]
-    name = choose([weighed[0], *without], terms).name
-    return next(each for each in without if each.outcome.setup.name == name)
-
-
-def with_deploys_of(each: Weighed, other: Weighed, terms: Terms) -> Weighed:
-    """The set-up with deploys that go as they do under the other one."""
-    theirs = {stream.kind: stream for stream in other.outcome.worlds[terms.world] if stream.deploys}
-    year = tuple(theirs.get(stream.kind, stream) for stream in each.outcome.worlds[terms.world])
-    worlds = {**each.outcome.worlds, terms.world: year}
-    return weigh_one(each.outcome._replace(worlds=worlds), terms)
-
-
 class Improvement(NamedTuple):
     """From where you stand to a set-up: hours down a year that it takes away, by what."""
 

@@ -37,7 +37,7 @@ class Rates(Record):
 
     weeks: Ratio = 13.0
     hours_per_week: Ratio = 40.0  # one person's
-    follow_up: Duration = 0.0  # work after each incident that is followed up
+    follow_up: Duration = 0.0  # work in all, the repair among it, of each that is followed up
     follow_up_from: Duration = 60.0  # of users' degraded time
     follow_up_source: Line = ""
     kinds: list[IncidentKind]

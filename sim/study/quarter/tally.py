@@ -80,6 +80,11 @@ class Replayed(NamedTuple):
     jobs_lost: int
     followed_up: bool
 
+    @property
+    def repair_minutes(self) -> float:
+        """Of what it takes in all, where it is followed up: hands on."""
+        return self.minutes if self.followed_up else 0.0
+
 
 class Totals(NamedTuple):
     """Sums over incidents; means a quarter where there are several."""
@@ -93,6 +98,7 @@ class Totals(NamedTuple):
     failed: float = 0.0
     jobs_lost: float = 0.0
     followed_up: float = 0.0
+    repair_minutes: float = 0.0  # hands on, in those that are followed up
 
 
 class Spent(NamedTuple):
@@ -166,8 +172,10 @@ def tally(those: Iterable[Replayed], quarters: int = 1) -> Totals:
 
 
 def spent(total: Totals, follow_up_s: float) -> Spent:
-    """`follow_up_s` of work after each incident that is followed up."""
-    return Spent(total.minutes, total.watched_minutes, total.followed_up * follow_up_s / 60.0)
+    """`follow_up_s` of work in all for each incident that is followed up: what its repair leaves of
+    it comes afterwards."""
+    afterwards = total.followed_up * follow_up_s / 60.0 - total.repair_minutes
+    return Spent(total.minutes, total.watched_minutes, max(0.0, afterwards))
 
 
 def verdict(quarter: Quarter, platform: str) -> dict[str, Any] | None:
@@ -191,9 +199,9 @@ def because(time: Spent, rates: Rates) -> str:
     return (
         f"hands-on work at these rates is {hands / 60.0:.1f} of {working / 60.0:.0f} hours "
         f"({100.0 * hands / working:.1f} %), follow-up another {follow_up / 60.0:.0f} "
-        f"({100.0 * follow_up / working:.1f} %: a chosen {rates.follow_up / 3600.0:g} h each). The "
-        f"{missing:.0f} hours to 80 % would be what is not simulated: meetings, tickets, "
-        "manifests, upgrades, certificates, costs, learning"
+        f"({100.0 * follow_up / working:.1f} %: a chosen {rates.follow_up / 3600.0:g} h each, "
+        f"the repair among it). The {missing:.0f} hours to 80 % would be what is not simulated: "
+        "meetings, tickets, manifests, upgrades, certificates, costs, learning"
     )
 
 

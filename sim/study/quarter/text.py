@@ -85,7 +85,10 @@ def budget(quarter: Quarter, name: str) -> Rows:
     lines = (
         ("hands on: typing, looking, waiting for a server", time.hands_on),
         ("watching deploys for a few minutes each", time.watching),
-        (f"post-mortem and fixes: {followed} incidents, {each} each", time.following_up),
+        (
+            f"post-mortem and fixes: {followed} incidents, {each} each with the repair",
+            time.following_up,
+        ),
         ("together", together),
         ("left for features, and for what is not simulated", rest),
     )
@@ -134,8 +137,8 @@ def sources(quarter: Quarter) -> Iterator[str]:
     rates = quarter.rates
     source = f"; {rates.follow_up_source}" if rates.follow_up_source else ""
     yield (
-        f"post-mortem and fixes: {words.duration(rates.follow_up)} after each incident with a "
-        "page, with lost jobs, or that users felt for "
+        f"post-mortem and fixes: {words.duration(rates.follow_up)} in all, with the repair, for "
+        "each incident with a page, with lost jobs, or that users felt for "
         f"{words.duration(rates.follow_up_from)} without being told before{source}"
     )
 
