@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from sim.cli.app import main
-from sim.cli.verbs.fit import lines
+from sim.cli.verbs.fit import lines, read
 from sim.dataplane.codes import Does, Kind, LawKind
 from sim.dataplane.profile import Arrivals, Client, Law, Profile, StoryStep, Workload
 from sim.dataplane.reference.plane import ReferencePlane
@@ -219,6 +219,24 @@ COMMON = '1.2.3.4 - - [10/Oct/2025:13:55:36.500 +0000] "GET /a HTTP/1.1" 200 512
          36.5, 0.25),
         ('{"metric":"http_req_duration","type":"Point","data":{"time":"1970-01-01T00:00:36.5Z",'
          '"value":250,"tags":{"url":"/a"}}}', 36.25, 0.25),
+        ('{"metric":"http_reqs","type":"Point","data":{"time":"1970-01-01T00:00:36.5Z",'
+         '"value":1,"tags":{"url":"/a"}}}\n{"metric":"http_req_duration","type":"Point","data":'
+         '{"time":"1970-01-01T00:00:36.5Z","value":250,"tags":{"url":"/a"}}}', 36.25, 0.25),
+        ("metric_name,timestamp,metric_value,url\nhttp_reqs,36.5,1,/a\n"
+         "http_req_duration,36.5,250,/a", 36.25, 0.25),
+        (f'{COMMON} "-" "curl" 3 0.250 [web-80] [] 10.0.0.2:80 3', 36.25, 0.25),  # ingress-nginx
+        (f"{COMMON} 250000", 36.5, 0.25),
+        (f"{COMMON} 0/250000", 36.5, 0.25),  # Apache %T/%D
+        ("#Fields: date time cs-uri-stem sc-win32-status time-taken\n"
+         "1970-01-01 00:00:36.5 /a 0 250", 36.25, 0.25),
+        ("#Fields: date time x-edge-location cs-uri-stem time-taken\n"
+         "1970-01-01\t00:00:36.5\tFRA2\t/a\t0.250", 36.25, 0.25),
+        ('{"start_time":"1970-01-01T00:00:36.5Z","response_code":200,"path":"/a","duration":250}',
+         36.5, 0.25),  # Envoy: ms
+        ('{"ts": 36.5, "logger": "http", "msg": "handled request", "duration": "250ms", '
+         '"request": {"uri": "/a"}}', 36.25, 0.25),
+        ('{"time": 36.5, "req": {"url": "/a"}, "responseTime": 250}', 36.25, 0.25),  # pino
+        ('{"time": 36.5, "request": "GET /a HTTP/1.1", "request_time": "0.250"}', 36.25, 0.25),
         ("timeStamp,elapsed,label\n36500,250,/a", 36500.0, 0.25),  # JMeter
         ("time,path,duration_ms\n36.5,/a,250", 36.5, 0.25),
     ],
@@ -248,6 +266,14 @@ def test_where_the_time_in_databases_stands(record, took, queries, tmp_path: Pat
     timed = read_timed([str(path)])
     assert timed.duration.tolist() == pytest.approx([took] * 2)
     assert timed.database.tolist() == pytest.approx([queries] * 2, nan_ok=True)
+
+
+def test_what_took_less_than_the_clock_tells_is_half_of_it(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_text("".join(f'{COMMON} "-" "-" 0.{ms:03d}\n' for ms in (0, 4, 4)) + f"{COMMON}\n")
+    timed = read_timed([str(path)])
+    assert sorted(timed.duration.tolist()) == pytest.approx([0.0005, 0.004, 0.004])
+    assert "".join(read(timed)).endswith("3 requests, 1 that do not say how long, left out")
 
 
 def test_a_log_without_durations(tmp_path: Path, capsys) -> None:
