@@ -289,8 +289,32 @@ def test_what_is_no_manifest_is_told_in_one_line(
 
 def test_a_folder_without_manifests_is_told(tmp_path: Path) -> None:
     _put(tmp_path, "a: 1\n", "values.yaml")
-    with pytest.raises(InputError, match="none of them a manifest"):
+    _put(tmp_path, "apiVersion: 1\ndatasources: []\n", "grafana.yaml")
+    with pytest.raises(InputError, match="none of them a manifest; expected files with apiVers"):
         load_stack(str(tmp_path))
+    for name in ("compose.prod.yaml", "compose.yaml"):
+        _put(tmp_path, "services: {web: {image: x/web}}\n", name)
+    with pytest.raises(InputError, match=r"2 are Compose files; expected .*/compose\.yaml$"):
+        load_stack(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("memory", "count", "asked"),
+    [
+        ("268435456000m", 2**28, False),  # as a VerticalPodAutoscaler writes 256Mi
+        ("1e9", 10**9, False),
+        ("2000m", 2, True),
+        ("512", 512, True),
+    ],
+)
+def test_a_memory_may_stand_in_thousandths(
+    memory: str, count: int, asked: bool, tmp_path: Path
+) -> None:
+    file = _put(tmp_path, _deployment("web", rest=f"resources: {{limits: {{memory: {memory}}}}}"))
+    imported = import_stack(file)
+    assert imported.stack.services["web"].memory.limit == count
+    asks = f"is a memory of {count} bytes ({memory}) meant for web?"
+    assert any(asks in question for question in imported.questions) == asked
 
 
 def test_odd_values_anywhere_are_refused_or_told(tmp_path: Path) -> None:

@@ -40,6 +40,7 @@ class ManifestWorkload(ServiceBody):
     manifest: Manifest = field(kw_only=True)
     template: tuple[str, ...] = field(kw_only=True)  # where the pod's template stands
     beside: list[str] = field(default_factory=list)  # containers that are not simulated
+    tiny: str = ""  # what is surely meant otherwise
 
     @property
     def name(self) -> str:
@@ -183,6 +184,9 @@ def _pairs(source: Manifest) -> dict[str, tuple[str, Node]]:
 
 
 # ---- resources, probes, the end ----
+_TINY = 2**16  # bytes; chosen: no program's, but one whose unit is missing or is `m`
+
+
 def _resources(own: ManifestWorkload, container: Node) -> None:
     for word, key in (("limits", "limits"), ("reservations", "requests")):
         part = container.get("resources", key)
@@ -192,8 +196,11 @@ def _resources(own: ManifestWorkload, container: Node) -> None:
             own.put(("deploy", "resources", word, "cpus"), _plain(number), cpu)
             own.patch.setdefault("cpu", {})[key[:-1]] = number
         if memory.value is not None:
-            own.put(("deploy", "resources", word, "memory"), f"{size(memory)}b", memory)
-            own.patch.setdefault("memory", {})[key[:-1]] = size(memory)
+            count = size(memory) or 0
+            own.put(("deploy", "resources", word, "memory"), f"{count}b", memory)
+            own.patch.setdefault("memory", {})[key[:-1]] = count
+            if count < _TINY:
+                own.tiny = f"a memory of {count} bytes ({memory.text()})"
     for part_ in own.patch.keys() & {"cpu", "memory"}:  # a limit alone is the request, too
         if "request" not in own.patch[part_]:
             own.patch[part_]["request"] = own.patch[part_]["limit"]
