@@ -18,6 +18,7 @@ from sim.imports.stack_text import stack_text
 from sim.library.scenarios import load_scenario
 from sim.library.stacks import import_stack, load_stack
 from sim.schema.fields import InputError
+from sim.schema.stack import Stack
 from sim.schema.story_checks import MOST_CACHES
 from sim.simulation.case import Case
 from sim.simulation.simulation import run_case
@@ -285,6 +286,23 @@ def test_what_is_no_manifest_is_told_in_one_line(
     assert why in said
     assert said.startswith(file)
     assert len(said.splitlines()) == 1
+
+
+@pytest.mark.parametrize("place", ["{name: stock", "{labels: {app: stock}"])
+def test_an_annotation_corrects_what_was_understood(place: str, tmp_path: Path) -> None:
+    """On the workload or on its pods, as `x-sim:` in a Compose file."""
+
+    def imported(note: str) -> Stack:
+        noted = f"metadata: {place}, annotations: {{x-sim: {json.dumps(note)}}}}}"
+        stock = _deployment("stock").replace(f"metadata: {place}}}", noted)
+        return import_stack(_put(tmp_path, f"{_deployment('web')}---\n{stock}")).stack
+
+    stack = imported("{role: http, calls: [web], concurrency: 7}")
+    assert (stack.calls("stock"), stack.services["stock"].concurrency) == (["web"], 7)
+    assert imported("other").services["stock"].role == "other"
+    for text, why in (("{role: http", "expected a role, or {role"), ("wroker", "mean worker")):
+        with pytest.raises(InputError, match=why):
+            imported(text)
 
 
 def test_a_folder_without_manifests_is_told(tmp_path: Path) -> None:

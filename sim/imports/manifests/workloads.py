@@ -16,11 +16,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from sim.imports.compose.file import OWN
 from sim.imports.compose.links import CONFIG_MAP
 from sim.imports.compose.values import Node
 from sim.imports.manifests.objects import Manifest
 from sim.imports.manifests.quantities import cores, seconds, size
 from sim.imports.manifests.service_body import ServiceBody
+from sim.schema.fields import InputError
+from sim.schema.text.document import read_documents
 
 LASTING = (
     "Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "ReplicationController", "Pod",
@@ -89,7 +92,19 @@ def workload(manifest: Manifest, values: Mapping[tuple[str, str], Manifest]) -> 
         number = count.count() or 0
         own.put(("deploy", "replicas"), number, count)
         own.patch["replicas"] = number
+    for at in (("metadata",), (*own.template, "metadata")):
+        note = manifest.get(*at, "annotations", OWN)
+        if note.value is not None:
+            own.put((OWN,), _by_hand(note), note)
     return own
+
+
+def _by_hand(note: Node) -> Any:
+    """What somebody wrote of it as Compose's `x-sim:`, which an annotation holds as a text."""
+    try:
+        return next(iter(read_documents(note.text(), OWN))).data
+    except (InputError, StopIteration):
+        raise note.wrong("a role, or {role: worker, calls: [db]}") from None
 
 
 def _listed(node: Node) -> list[Any]:
