@@ -22,7 +22,7 @@ from sim.schema.fields import InputError, LawSpec
 from sim.schema.settings import apply_settings
 from sim.schema.stack import CpuSpec, JobPush
 from sim.schema.steps import ServiceStep
-from sim.study.fit import Fit, fit, fitted_stack, replayed
+from sim.study.fit import Fit, _inside, _likelihood, fit, fitted_stack, replayed
 
 EXPONENTIAL, LOGNORMAL = LawKind.EXPONENTIAL, LawKind.LOGNORMAL
 # law, rule, places, requests a second
@@ -76,6 +76,18 @@ def test_a_limit_that_was_never_reached_is_not_told() -> None:
     made = _fit((Law(LOGNORMAL, 0.02, 0.5), "share", 16, 60.0), 1000, 1)
     assert made.places is None
     assert made.demand.law.mean == pytest.approx(0.02, rel=0.06)
+
+
+def test_a_long_log_without_a_limit_shows_none() -> None:
+    """What nobody waited for is no likelier if some had: of 40,000 requests 29 leave before a turn
+    that they would have had to wait for, and 31 would be won by the waits of the others."""
+    random = np.random.default_rng(1)
+    begin = np.cumsum(random.exponential(0.005, 40_000))
+    leave = begin + np.round(random.exponential(0.005, 40_000), 6)
+    inside = _inside(begin, leave)
+    free = _likelihood("share", int(inside.number.max()), begin, leave, inside, 1e-6)
+    for places in (4, 5, 6):
+        assert _likelihood("queue", places, begin, leave, inside, 1e-6) < free
 
 
 @pytest.mark.slow
@@ -273,7 +285,7 @@ def test_what_took_less_than_the_clock_tells_is_half_of_it(tmp_path: Path) -> No
     path.write_text("".join(f'{COMMON} "-" "-" 0.{ms:03d}\n' for ms in (0, 4, 4)) + f"{COMMON}\n")
     timed = read_timed([str(path)])
     assert sorted(timed.duration.tolist()) == pytest.approx([0.0005, 0.004, 0.004])
-    assert "".join(read(timed)).endswith("3 requests, 1 that do not say how long, left out")
+    assert "".join(read(timed)).endswith("3 requests, 1 that do not say how long left out")
 
 
 def test_a_log_without_durations(tmp_path: Path, capsys) -> None:

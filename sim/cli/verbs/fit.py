@@ -69,9 +69,9 @@ def read(timed: TimedRequests) -> Iterator[str]:
     from sim.imports.traffic.durations import MOST_REQUESTS  # noqa: PLC0415
 
     used = len(timed.duration)
-    left = timed.asked - used
-    why = "come after those" if used == MOST_REQUESTS else "do not say how long"
-    yield f"read         {used:,} requests{f', {left:,} that {why}, left out' if left else ''}"
+    first = ", the first ones; what comes after them is not read" if used == MOST_REQUESTS else ""
+    silent = f", {timed.silent:,} that do not say how long left out" if timed.silent else ""
+    yield f"read         {used:,} requests{first}{silent}"
 
 
 def lines(made: Fit) -> Iterator[str]:

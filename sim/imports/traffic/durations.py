@@ -108,25 +108,27 @@ TimedRow = tuple[float, float, str, float, float]
 class TimedRequests:
     """Of requests in the order in which they came: seconds since 1970, durations, paths, seconds in
     databases (not a number where a line does not say). `resolution_s`: of the coarser of the two
-    clocks; `asked`: how many requests there were, with a duration or without."""
+    clocks; `silent`: requests among them that do not say how long they took."""
 
     arrive: NDArray[np.float64]
     duration: NDArray[np.float64]
     paths: tuple[str, ...]
     resolution_s: float
     database: NDArray[np.float64]
-    asked: int
+    silent: int
 
 
 def read_timed(names: Sequence[str], path: str = "") -> TimedRequests:
     """The requests of these files that say how long they took, the first 200,000. `path`: a pattern
     that theirs must match. Raises `InputError`."""
-    rows, lines = list[TimedRow](), 0
-    for name in names:
-        for row in _rows(name, path):
-            lines += 1
-            if row is not None and len(rows) < MOST_REQUESTS:
-                rows.append(row)
+    rows, silent = list[TimedRow](), 0
+    for row in (row for name in names for row in _rows(name, path)):
+        if row is None:
+            silent += 1
+            continue
+        rows.append(row)
+        if len(rows) == MOST_REQUESTS:
+            break
     if not rows:
         expected = "a log with durations, of requests that match"
         raise InputError(names[0], found="no request with a duration", expected=expected)
@@ -137,7 +139,7 @@ def read_timed(names: Sequence[str], path: str = "") -> TimedRequests:
     database = np.array([row[4] for row in rows])
     duration[duration == 0.0] = finest / 2  # shorter than its clock tells
     paths = tuple(row[2] for row in rows)
-    return TimedRequests(begin, duration, paths, resolution, database, lines)
+    return TimedRequests(begin, duration, paths, resolution, database, silent)
 
 
 def _rows(name: str, path: str) -> Iterator[TimedRow | None]:
