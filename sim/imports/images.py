@@ -134,6 +134,11 @@ def _view(tokens: Sequence[str]) -> Part | None:
     return "page" if tokens and _ADMIN.fullmatch(tokens[-1]) else None
 
 
+def callees_of(image: str) -> list[str]:
+    """The hosts that the program in a public image asks, as its code has them."""
+    return str(_WORDS["asks"].get(repository(image), "")).split()
+
+
 def repository(image: str) -> str:
     """`docker.io/bitnami/postgresql:15` -> `bitnami/postgresql`."""
     path = image.split("@", maxsplit=1)[0].split("/")

@@ -42,6 +42,8 @@ from sim.schema.text.document import Document
 Floats = NDArray[np.float64]
 FEWEST = 200  # requests; chosen: fewer do not tell a p99
 SURER = 6.0  # log likelihood; chosen: a limit is told that explains the log so much better
+ODD = 0.001  # of requests that may break a rule, of a log with an odd line or two; chosen
+ODDS = 10.0  # log likelihood of each; chosen: more than the wait that a rule explains by it
 OFF = 0.15  # chosen: of p50 and p95; what differs by more from all runs is another service
 MOST_REPLAYED = 20_000
 DEVIATIONS = 3.0  # of simulated runs, which nearly all are within
@@ -104,7 +106,7 @@ def fit(
     inside = _inside(begin, leave)
     most = int(inside.number.max())
     likelihoods = {
-        (rule, places): _likelihood(rule, places, begin, leave, inside)
+        (rule, places): _likelihood(rule, places, begin, leave, inside, resolution_s)
         for rule in ("share", "queue")
         for places in _candidates(most)
     }
@@ -195,14 +197,18 @@ def _demands(rule: str, places: int, begin: Floats, leave: Floats, inside: _Insi
     return leave - start
 
 
-def _likelihood(rule: str, places: int, begin: Floats, leave: Floats, inside: _Inside) -> float:
+def _likelihood(
+    rule: str, places: int, begin: Floats, leave: Floats, inside: _Inside, resolution_s: float
+) -> float:
     """Of the log under the rule, with the likelier law; minus infinity if it cannot be."""
     demands = _demands(rule, places, begin, leave, inside)
-    if (demands <= 0).mean() > 0.001:
+    impossible = demands <= -2.0 * resolution_s  # it left before its turn; two clocks may be off
+    if impossible.mean() > ODD:
         return -math.inf
     before = np.maximum(inside.number[inside.left] + 1, 1)
     speed = np.minimum(1.0, places / before) if rule == "share" else np.ones(1)
-    return _law(np.maximum(demands, 1e-9))[1] + float(np.log(speed).sum())
+    odd = ODDS * float(impossible.sum())
+    return _law(np.maximum(demands, 1e-9))[1] + float(np.log(speed).sum()) - odd
 
 
 # ---- laws ----

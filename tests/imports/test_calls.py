@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -197,3 +198,45 @@ def test_what_is_asked_by_the_way_in_or_by_few_is_none(tmp_path: Path) -> None:
     stack = import_stack(str(path)).stack
     assert (stack.doors, stack.mix) == (["web"], {})
     assert any(line.startswith("admin: requests to it") for line in stack.ignored)
+
+
+NETWORKS = """
+services:
+  web: {image: x/web, ports: ["80:80"], networks: [front], depends_on: [api]}
+  api: {image: x/api, networks: [front, back], expose: ["80"]}
+  worker: {image: x/worker, networks: [back]}
+  cache: {image: redis, networks: [back]}
+  db: {image: postgres, networks: [back]}
+networks: {front: {}, back: {}}
+"""
+
+
+def _edges(text: str, folder: Path) -> dict[tuple[str, str], str]:
+    path = folder / "files.yaml"
+    path.write_text(text)
+    return {(link.caller, link.callee): link.confidence for link in import_stack(str(path)).links}
+
+
+def test_a_store_that_nobody_names_is_used_by_those_on_its_network(tmp_path: Path) -> None:
+    stores = ("cache", "db")
+    edges = {pair: said for pair, said in _edges(NETWORKS, tmp_path).items() if pair[1] in stores}
+    assert edges == {(user, store): "medium" for user in ("api", "worker") for store in stores}
+    together = re.sub(r", networks: \[[^]]*\]", "", NETWORKS).replace("networks: {", "x-nets: {")
+    assert _edges(together, tmp_path)["web", "db"] == "low"
+
+
+def test_the_voting_app_is_the_same_without_a_word_of_its_calls(tmp_path: Path) -> None:
+    """Its manifests say of no service whom it asks; the code in its public images does."""
+    ports = {"vote": "31000", "result": "31001"}
+    text = "".join(
+        MANIFESTS.replace("NAME", name).replace("PORT", ports.get(name, "31002"))
+        for name in ("vote", "result")
+    )
+    for name, image in (("worker", ""), ("redis", "redis:alpine"), ("db", "postgres:15-alpine")):
+        deployment = MANIFESTS.partition("---")[0].replace("NAME", name)
+        text += deployment.replace(f"voting/{name}", image or f"voting/{name}") + "---\n"
+    text = text.replace("voting/", "dockersamples/examplevotingapp_")
+    assert _edges(text, tmp_path) == {
+        ("vote", "redis"): "medium", ("result", "db"): "medium",
+        ("worker", "redis"): "medium", ("worker", "db"): "medium",
+    }  # fmt: skip

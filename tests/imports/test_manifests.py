@@ -18,6 +18,7 @@ from sim.imports.stack_text import stack_text
 from sim.library.scenarios import load_scenario
 from sim.library.stacks import import_stack, load_stack
 from sim.schema.fields import InputError
+from sim.schema.stack import Stack
 from sim.schema.story_checks import MOST_CACHES
 from sim.simulation.case import Case
 from sim.simulation.simulation import run_case
@@ -287,10 +288,51 @@ def test_what_is_no_manifest_is_told_in_one_line(
     assert len(said.splitlines()) == 1
 
 
+@pytest.mark.parametrize("place", ["{name: stock", "{labels: {app: stock}"])
+def test_an_annotation_corrects_what_was_understood(place: str, tmp_path: Path) -> None:
+    """On the workload or on its pods, as `x-sim:` in a Compose file."""
+
+    def imported(note: str) -> Stack:
+        noted = f"metadata: {place}, annotations: {{x-sim: {json.dumps(note)}}}}}"
+        stock = _deployment("stock").replace(f"metadata: {place}}}", noted)
+        return import_stack(_put(tmp_path, f"{_deployment('web')}---\n{stock}")).stack
+
+    stack = imported("{role: http, calls: [web], concurrency: 7}")
+    assert (stack.calls("stock"), stack.services["stock"].concurrency) == (["web"], 7)
+    assert imported("other").services["stock"].role == "other"
+    for text, why in (("{role: http", "expected a role, or {role"), ("wroker", "mean worker")):
+        with pytest.raises(InputError, match=why):
+            imported(text)
+
+
 def test_a_folder_without_manifests_is_told(tmp_path: Path) -> None:
     _put(tmp_path, "a: 1\n", "values.yaml")
-    with pytest.raises(InputError, match="none of them a manifest"):
+    _put(tmp_path, "apiVersion: 1\ndatasources: []\n", "grafana.yaml")
+    with pytest.raises(InputError, match="none of them a manifest; expected files with apiVers"):
         load_stack(str(tmp_path))
+    for name in ("compose.prod.yaml", "compose.yaml"):
+        _put(tmp_path, "services: {web: {image: x/web}}\n", name)
+    with pytest.raises(InputError, match=r"2 are Compose files; expected .*/compose\.yaml$"):
+        load_stack(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("memory", "count", "asked"),
+    [
+        ("268435456000m", 2**28, False),  # as a VerticalPodAutoscaler writes 256Mi
+        ("1e9", 10**9, False),
+        ("2000m", 2, True),
+        ("512", 512, True),
+    ],
+)
+def test_a_memory_may_stand_in_thousandths(
+    memory: str, count: int, asked: bool, tmp_path: Path
+) -> None:
+    file = _put(tmp_path, _deployment("web", rest=f"resources: {{limits: {{memory: {memory}}}}}"))
+    imported = import_stack(file)
+    assert imported.stack.services["web"].memory.limit == count
+    asks = f"is a memory of {count} bytes ({memory}) meant for web?"
+    assert any(asks in question for question in imported.questions) == asked
 
 
 def test_odd_values_anywhere_are_refused_or_told(tmp_path: Path) -> None:

@@ -60,7 +60,18 @@ HAPROXY = (
     "Mar  1 08:00:00 lb haproxy[1]: 10.0.1.2:333 [01/Mar/2025:08:00:0{}.000] web api/s1 "
     '10/0/30/69/109 200 2750 - - ---- 1/1/1/1/0 0/0 "GET /a HTTP/1.1"\n'
 )
+TCP = (
+    "Mar  1 08:00:00 lb haproxy[1]: 10.0.1.2:333 [01/Mar/2025:08:00:00.000] db pg/s1 "
+    "10/0/3069 2750 -- 1/1/1/1/0 0/0\n"
+)
+NGINX = "".join(LOG.format(t, "/a", " 3 0.012 [web-80] [] 10.0.0.2:80 3") for t in SECONDS)
 KINDS = {
+    "ingress-nginx": NGINX,
+    "haproxy beside tcplog": HAPROXY.format(0) + TCP + HAPROXY.format(1) + HAPROXY.format(3),
+    "pino": "".join(
+        f'{{"level":30,"time":174081600{s}000,"req":{{"method":"GET","url":"/a"}}}}\n'
+        for s in (0, 1, 3)
+    ),
     "vhost": _log(*SECONDS, head="shop.example:80 "),
     "with a duration": _log(*SECONDS, tail=" 0.012"),
     "traefik common": _log(*SECONDS, tail=' 1 "api@docker" "http://10.0.0.2:80" 3ms'),
@@ -156,9 +167,34 @@ def test_every_kind_of_log_says_when_its_requests_came(kind: str, tmp_path: Path
     recorded = recording(Traffic(trace=files))
     assert recorded is not None
     assert recorded.course.begin == 1740816000.0
-    assert _times(files, path="/a") == [0.0, 1.0, 3.0]
+    assert _times(files, path="^(http://shop(.example:80)?)?/a$") == [0.0, 1.0, 3.0]
     with pytest.raises(InputError, match="no request"):
         _times(files, path="/b")
+
+
+NAMED = {
+    "vhost": "Combined Log Format",
+    "traefik common": "Traefik access log",
+    "haproxy": "HAProxy HTTP log",
+    "ingress-nginx": "ingress-nginx access log",
+    "envoy": "Envoy access log",
+    "iis": "IIS log",
+    "cloudfront": "CloudFront log",
+    "a day in its directive": "W3C extended log",
+    "caddy": "Caddy JSON log",
+    "traefik json": "Traefik JSON log",
+    "nginx json": "JSON lines",
+    "vegeta json": "vegeta JSON",
+    "k6 json": "k6 JSON",
+    "k6 csv": "k6 CSV",
+    "jmeter": "rows of requests",
+}
+
+
+@pytest.mark.parametrize("kind", NAMED)
+def test_a_recording_is_called_by_its_maker(kind: str, tmp_path: Path) -> None:
+    text = KINDS[kind].replace("sc-status", "sc-win32-status")
+    assert f": {NAMED[kind]}; 3 s from" in _lines(_put(tmp_path, text))
 
 
 RATES = {
@@ -175,6 +211,37 @@ def test_series_are_rates(name: str) -> None:
     assert list(come.rate) == RATES[name]
     with pytest.raises(InputError, match="a log with paths"):
         arrivals(Traffic(trace=[str(DATA / name)], replay=Replay(path="/a")))
+
+
+def test_grafanas_values_bear_their_units(tmp_path: Path) -> None:
+    """As Grafana writes them: 1.23K req/s, short as 1.2 K; a minute's; a latency is no rate."""
+    head = '"Time","latency"\n2025-03-01 08:00:00,{}\n2025-03-01 08:00:15,0\n'
+    for cell, rate in (
+        ("1.25K req/s", 1250.0), ("1.2 K", 1200.0), ("2.5 Mil", 2.5e6), ("120 ops/m", 2.0),
+        ("12.5 reqps", 12.5), ("3", 3.0),
+    ):  # fmt: skip
+        assert arrivals(Traffic(trace=_put(tmp_path, head.format(cell)))).rate == (rate, 0.0)
+    for cell in ("10 ms", "12%", "3 GiB"):
+        with pytest.raises(InputError, match=f"rate: found '{cell}'; expected requests per second"):
+            arrivals(Traffic(trace=_put(tmp_path, head.format(cell))))
+
+
+def test_a_counter_of_prometheus_is_no_rate(tmp_path: Path) -> None:
+    series = {"metric": {"__name__": "http_requests_total"}, "values": [[0, "1000"], [15, "1010"]]}
+    document = {"data": {"resultType": "matrix", "result": [series]}}
+    with pytest.raises(InputError, match=r"expected rate\(http_requests_total\[1m\]\)"):
+        arrivals(Traffic(trace=_put(tmp_path, json.dumps(document))))
+
+
+def test_locust_counts_by_its_totals(tmp_path: Path) -> None:
+    """By hand: 8 and 12 requests in a second each, then the statistics begin again, with 9."""
+    head = "Timestamp,User Count,Type,Name,Requests/s,Failures/s,Total Request Count\n"
+    rows = ((0, 0, 0.0), (1, 8, 0.0), (1, 8, 0.0), (2, 20, 4.0), (3, 9, 9.0))
+    text = "".join(
+        f"174081600{t},5,,Aggregated,{mean},0,{total}\n174081600{t},5,GET,/a,{mean},0,{total}\n"
+        for t, total, mean in rows
+    )
+    assert arrivals(Traffic(trace=_put(tmp_path, head + text))).rate == (8.0, 12.0, 9.0)
 
 
 def test_values_may_be_counts(tmp_path: Path) -> None:
@@ -215,6 +282,10 @@ def test_packed_files_are_read(pack: Any, tmp_path: Path) -> None:
         (b'{"status":"success","data":{"resultType":"vector","result":[]}}', "of type vector"),
         (b'{"data":{"resultType":"matrix","result":[]}}', "no sample in it"),
         (b"hello\n", "a log, or epoch seconds"),
+        (b"\x7f\x03\x01\x06Result, of a, gob\n", "`vegeta encode`"),
+        (TCP.encode(), "a log of connections; expected one of requests"),
+        (b"Connect from 10.0.0.1:51090 to 10.0.0.2:80 (web/HTTP)\n", "a log of connections"),
+        (b"2025/03/01 08:00:00.5\tINFO\thttp.log.access\thandled request\t{}\n", "console format"),
     ],
 )
 def test_what_cannot_be_read_is_told_in_one_line(data: bytes, why: str, tmp_path: Path) -> None:
@@ -258,7 +329,7 @@ def test_a_part_of_a_log_by_time_of_day_from_its_beginning_or_by_date(tmp_path: 
     for wrong, why in (
         ({"begin": "noon"}, "14:30 .UTC., 2h"),
         ({"begin": "2h", "end": "1h"}, "a later end"),
-        ({"begin": "5h"}, "later end|no request"),
+        ({"begin": "5h"}, "begin: found .* 13:00:00 UTC; expected a time before its end"),
         ({"begin": "5m", "busiest": 60.0}, "one of them"),
         ({"path": "("}, "a pattern"),
     ):

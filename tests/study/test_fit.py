@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from sim.cli.app import main
-from sim.cli.verbs.fit import lines
+from sim.cli.verbs.fit import lines, read
 from sim.dataplane.codes import Does, Kind, LawKind
 from sim.dataplane.profile import Arrivals, Client, Law, Profile, StoryStep, Workload
 from sim.dataplane.reference.plane import ReferencePlane
@@ -22,7 +22,7 @@ from sim.schema.fields import InputError, LawSpec
 from sim.schema.settings import apply_settings
 from sim.schema.stack import CpuSpec, JobPush
 from sim.schema.steps import ServiceStep
-from sim.study.fit import Fit, fit, fitted_stack, replayed
+from sim.study.fit import Fit, _inside, _likelihood, fit, fitted_stack, replayed
 
 EXPONENTIAL, LOGNORMAL = LawKind.EXPONENTIAL, LawKind.LOGNORMAL
 # law, rule, places, requests a second
@@ -76,6 +76,18 @@ def test_a_limit_that_was_never_reached_is_not_told() -> None:
     made = _fit((Law(LOGNORMAL, 0.02, 0.5), "share", 16, 60.0), 1000, 1)
     assert made.places is None
     assert made.demand.law.mean == pytest.approx(0.02, rel=0.06)
+
+
+def test_a_long_log_without_a_limit_shows_none() -> None:
+    """What nobody waited for is no likelier if some had: of 40,000 requests 29 leave before a turn
+    that they would have had to wait for, and 31 would be won by the waits of the others."""
+    random = np.random.default_rng(1)
+    begin = np.cumsum(random.exponential(0.005, 40_000))
+    leave = begin + np.round(random.exponential(0.005, 40_000), 6)
+    inside = _inside(begin, leave)
+    free = _likelihood("share", int(inside.number.max()), begin, leave, inside, 1e-6)
+    for places in (4, 5, 6):
+        assert _likelihood("queue", places, begin, leave, inside, 1e-6) < free
 
 
 @pytest.mark.slow
@@ -219,6 +231,24 @@ COMMON = '1.2.3.4 - - [10/Oct/2025:13:55:36.500 +0000] "GET /a HTTP/1.1" 200 512
          36.5, 0.25),
         ('{"metric":"http_req_duration","type":"Point","data":{"time":"1970-01-01T00:00:36.5Z",'
          '"value":250,"tags":{"url":"/a"}}}', 36.25, 0.25),
+        ('{"metric":"http_reqs","type":"Point","data":{"time":"1970-01-01T00:00:36.5Z",'
+         '"value":1,"tags":{"url":"/a"}}}\n{"metric":"http_req_duration","type":"Point","data":'
+         '{"time":"1970-01-01T00:00:36.5Z","value":250,"tags":{"url":"/a"}}}', 36.25, 0.25),
+        ("metric_name,timestamp,metric_value,url\nhttp_reqs,36.5,1,/a\n"
+         "http_req_duration,36.5,250,/a", 36.25, 0.25),
+        (f'{COMMON} "-" "curl" 3 0.250 [web-80] [] 10.0.0.2:80 3', 36.25, 0.25),  # ingress-nginx
+        (f"{COMMON} 250000", 36.5, 0.25),
+        (f"{COMMON} 0/250000", 36.5, 0.25),  # Apache %T/%D
+        ("#Fields: date time cs-uri-stem sc-win32-status time-taken\n"
+         "1970-01-01 00:00:36.5 /a 0 250", 36.25, 0.25),
+        ("#Fields: date time x-edge-location cs-uri-stem time-taken\n"
+         "1970-01-01\t00:00:36.5\tFRA2\t/a\t0.250", 36.25, 0.25),
+        ('{"start_time":"1970-01-01T00:00:36.5Z","response_code":200,"path":"/a","duration":250}',
+         36.5, 0.25),  # Envoy: ms
+        ('{"ts": 36.5, "logger": "http", "msg": "handled request", "duration": "250ms", '
+         '"request": {"uri": "/a"}}', 36.25, 0.25),
+        ('{"time": 36.5, "req": {"url": "/a"}, "responseTime": 250}', 36.25, 0.25),  # pino
+        ('{"time": 36.5, "request": "GET /a HTTP/1.1", "request_time": "0.250"}', 36.25, 0.25),
         ("timeStamp,elapsed,label\n36500,250,/a", 36500.0, 0.25),  # JMeter
         ("time,path,duration_ms\n36.5,/a,250", 36.5, 0.25),
     ],
@@ -248,6 +278,14 @@ def test_where_the_time_in_databases_stands(record, took, queries, tmp_path: Pat
     timed = read_timed([str(path)])
     assert timed.duration.tolist() == pytest.approx([took] * 2)
     assert timed.database.tolist() == pytest.approx([queries] * 2, nan_ok=True)
+
+
+def test_what_took_less_than_the_clock_tells_is_half_of_it(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_text("".join(f'{COMMON} "-" "-" 0.{ms:03d}\n' for ms in (0, 4, 4)) + f"{COMMON}\n")
+    timed = read_timed([str(path)])
+    assert sorted(timed.duration.tolist()) == pytest.approx([0.0005, 0.004, 0.004])
+    assert "".join(read(timed)).endswith("3 requests, 1 that do not say how long left out")
 
 
 def test_a_log_without_durations(tmp_path: Path, capsys) -> None:

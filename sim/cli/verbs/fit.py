@@ -13,6 +13,7 @@ from sim.cli.options import DONE, Flag, StackOf, Traffic, say
 from sim.schema.fields import InputError
 
 if TYPE_CHECKING:
+    from sim.imports.traffic.durations import TimedRequests
     from sim.study.fit import Demand, Fit
 
 STACK = Path("fitted.yaml")
@@ -54,13 +55,23 @@ def fit(
     made = study.fit(
         timed.arrive, timed.duration, timed.paths, timed.resolution_s, traffic[0], timed.database
     )
-    print("\n".join(lines(made)))
+    print("\n".join([*read(timed), *lines(made)]))
     changed, paths = fitted_stack(base, made)
     why = Origin("file", f"{traffic[0]}: {study.describe(made)}")
     words = ["sim", "fit", *(word for name in traffic for word in ("--traffic", name))]
     imported = Imported(changed, dict.fromkeys(paths, why), ())
     write_text(out, stack_text(imported, shlex.join(words)))
     return say(f"stack: {out}", DONE)
+
+
+def read(timed: TimedRequests) -> Iterator[str]:
+    """How many requests were read, and what of them was not."""
+    from sim.imports.traffic.durations import MOST_REQUESTS  # noqa: PLC0415
+
+    used = len(timed.duration)
+    first = ", the first ones; what comes after them is not read" if used == MOST_REQUESTS else ""
+    silent = f", {timed.silent:,} that do not say how long left out" if timed.silent else ""
+    yield f"read         {used:,} requests{first}{silent}"
 
 
 def lines(made: Fit) -> Iterator[str]:

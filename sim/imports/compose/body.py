@@ -64,6 +64,14 @@ def published(body: Mapping[str, Any]) -> bool:
     return serves(body) or body.get("network_mode") == "host"
 
 
+def meet(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Have they a network together? Who names none is on the default one."""
+    if one.get("network_mode") or other.get("network_mode"):
+        return True
+    own, others = (set(body.get("networks") or ("default",)) for body in (one, other))
+    return not own.isdisjoint(others)
+
+
 def restart_policy(body: Mapping[str, Any]) -> str:
     """What is said of starting again: `no` (or `none` of a stack), another word, or nothing."""
     swarm: Any = body

@@ -205,11 +205,15 @@ def _tell_roles(
             f"what answers behind {entry}? It is a proxy with no service of the file behind it: "
             f"taken for a web server (--role NAME=http, --link {entry}->NAME)"
         )
+    guessed: dict[Role, list[str]] = {}
     for name, guess in roles.items():
         if guess.role == "postgres" and guess.part is None:
             notes.questions.append(f"which engine is {name}? Nothing says so: taken for PostgreSQL")
         elif guess.confidence == "low" and guess.role not in ("other", "postgres"):
-            notes.questions.append(f"is {name} {guess.role}? It is a guess (--role {name}=ROLE)")
+            guessed.setdefault(guess.role, []).append(name)
+    for role, names in guessed.items():  # one line, since of a suite it is most of them
+        verb = "is" if len(names) == 1 else "are"
+        notes.questions.append(f"{verb} {', '.join(names)} {role}? A guess (--role NAME=ROLE)")
 
 
 def _mix(doors: Sequence[str], notes: Notes) -> dict[str, float]:

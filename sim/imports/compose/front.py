@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from sim.imports.compose.body import in_front, program_of, published
+from sim.imports.compose.body import in_front, meet, program_of, published
 from sim.imports.compose.links import Mention, stem
 from sim.imports.compose.scene import Guess, Scene
 from sim.imports.images import repository, word_of
@@ -116,7 +116,8 @@ def unsaid_callers(roles: Mapping[str, Guess], scene: Scene) -> Iterator[Mention
 
 def unsaid_callees(roles: Mapping[str, Guess], scene: Scene, entry: str) -> Iterator[Mention]:
     """A proxy that names nobody asks the entry; a store that nobody names is used by the service of
-    its name (`carts-db`, `mongodb-geo`), or if it is the only one by the entry and the workers."""
+    its name (`carts-db`, `mongodb-geo`), or if it is the only one by the entry and the workers;
+    where networks keep some of them apart from it, by those on its own."""
     for name, guess in roles.items():
         if guess.role == "proxy" and not any(m.caller == name for m in scene.mentions):
             yield Mention(name, entry, "it is the entry", "low", None, ())
@@ -131,8 +132,12 @@ def unsaid_callees(roles: Mapping[str, Guess], scene: Scene, entry: str) -> Iter
         if owner:
             yield Mention(owner, name, "its name", "medium", None, ())
         elif sum(other.role == guess.role for other in roles.values()) == 1:
-            for user in [entry, *workers]:
-                yield Mention(user, name, "it is the only one", "low", None, ())
+            web = [n for n, other in roles.items() if other.role == "http"]
+            near = [n for n in (*web, *workers) if meet(scene.bodies[n], scene.bodies[name])]
+            apart = len(near) < len(web) + len(workers)
+            for user in near if apart else [entry, *workers]:
+                why = "their network" if apart else "it is the only one"
+                yield Mention(user, name, why, "medium" if apart else "low", None, ())
 
 
 def _owner(store: str, services: Sequence[str]) -> str:

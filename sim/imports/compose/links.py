@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from sim.imports.compose.body import in_front
 from sim.imports.compose.merge import source_of, target_of
 from sim.imports.evidence import Confidence
-from sim.imports.images import Part, part_of_scheme, word_of
+from sim.imports.images import Part, callees_of, part_of_scheme, word_of
 from sim.schema.text.document import Key
 
 Bodies = Mapping[str, Mapping[str, Any]]
@@ -128,6 +128,9 @@ def mentions(
                     _HOSTED.search(key) and not _NO_HOST.fullmatch(host)
                 )):  # fmt: skip
                     outside.append(Outside(name, host, key, part))
+        for host in callees_of(str(body.get("image") or "")):
+            if hosts.get(host, name) != name:
+                links.append(Mention(name, hosts[host], "its image", "medium", None, ("image",)))
         for host, part in hosts_of(command_text(body)):
             callee = hosts.get(host.lower(), "")
             if callee and callee != name:

@@ -81,6 +81,8 @@ def _workloads(manifests: Sequence[Manifest], notes: Notes) -> dict[str, Manifes
             notes.ignored.append(f"{name}: the containers {', '.join(own.beside)} beside its own")
         if manifest.kind == "DaemonSet":
             notes.assumed.append(f"{name}: one on each server: one replica here")
+        if own.tiny:
+            notes.questions.append(f"is {own.tiny} meant for {name}? M or Mi is that of megabytes")
     return workloads
 
 

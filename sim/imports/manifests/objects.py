@@ -136,14 +136,27 @@ def _of_folder(folder: Path) -> Iterator[Manifest]:
         if path.name != _CHART_FILE and not charts.isdisjoint(path.parents):
             continue  # of a chart among them: that it is there is told
         text = read_text(path, str(path), MOST_MANIFESTS)
-        if not re.search(r"^\s*[\"']?apiVersion[\"']?\s*:", text, re.MULTILINE):
+        # a number is a version of another program's own: Grafana's provisioning files have one
+        if not re.search(r"^\s*[\"']?apiVersion[\"']?\s*:(?!\s*\d+\s*$)", text, re.MULTILINE):
             continue
         for manifest in _objects(text, str(path), alone=False):
             count += 1
             yield replace(manifest, patches=path.resolve() in patches)
     if not count:
-        found = f"a folder of {len(files)} YAML and JSON files, none of them a manifest"
-        raise InputError(str(folder), found=found, expected="files with apiVersion and kind")
+        raise _without_manifests(folder, files)
+
+
+def _without_manifests(folder: Path, files: Sequence[Path]) -> InputError:
+    """Of Compose files somebody must say which ones, and in which order."""
+    found = f"a folder of {len(files)} YAML and JSON files, none of them a manifest"
+    begin = re.compile(r"^[\"']?services[\"']?\s*:", re.MULTILINE)
+    texts = ((path, read_text(path, str(path), MOST_MANIFESTS)) for path in files)
+    compose = [str(path) for path, text in texts if begin.search(text)]
+    if not compose:
+        return InputError(str(folder), found=found, expected="files with apiVersion and kind")
+    first = min(compose, key=lambda path: (len(Path(path).parts), len(path), path))
+    more = f"; {len(compose)} are Compose files" if len(compose) > 1 else "; one is a Compose file"
+    return InputError(str(folder), found=found + more, expected=f"the file itself: {first}")
 
 
 def _of_file(path: Path) -> list[Manifest]:

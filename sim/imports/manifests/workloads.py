@@ -16,11 +16,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from sim.imports.compose.file import OWN
 from sim.imports.compose.links import CONFIG_MAP
 from sim.imports.compose.values import Node
 from sim.imports.manifests.objects import Manifest
 from sim.imports.manifests.quantities import cores, seconds, size
 from sim.imports.manifests.service_body import ServiceBody
+from sim.schema.fields import InputError
+from sim.schema.text.document import read_documents
 
 LASTING = (
     "Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "ReplicationController", "Pod",
@@ -40,6 +43,7 @@ class ManifestWorkload(ServiceBody):
     manifest: Manifest = field(kw_only=True)
     template: tuple[str, ...] = field(kw_only=True)  # where the pod's template stands
     beside: list[str] = field(default_factory=list)  # containers that are not simulated
+    tiny: str = ""  # what is surely meant otherwise
 
     @property
     def name(self) -> str:
@@ -88,7 +92,19 @@ def workload(manifest: Manifest, values: Mapping[tuple[str, str], Manifest]) -> 
         number = count.count() or 0
         own.put(("deploy", "replicas"), number, count)
         own.patch["replicas"] = number
+    for at in (("metadata",), (*own.template, "metadata")):
+        note = manifest.get(*at, "annotations", OWN)
+        if note.value is not None:
+            own.put((OWN,), _by_hand(note), note)
     return own
+
+
+def _by_hand(note: Node) -> Any:
+    """What somebody wrote of it as Compose's `x-sim:`, which an annotation holds as a text."""
+    try:
+        return next(iter(read_documents(note.text(), OWN))).data
+    except (InputError, StopIteration):
+        raise note.wrong("a role, or {role: worker, calls: [db]}") from None
 
 
 def _listed(node: Node) -> list[Any]:
@@ -183,6 +199,9 @@ def _pairs(source: Manifest) -> dict[str, tuple[str, Node]]:
 
 
 # ---- resources, probes, the end ----
+_TINY = 2**16  # bytes; chosen: no program's, but one whose unit is missing or is `m`
+
+
 def _resources(own: ManifestWorkload, container: Node) -> None:
     for word, key in (("limits", "limits"), ("reservations", "requests")):
         part = container.get("resources", key)
@@ -192,8 +211,11 @@ def _resources(own: ManifestWorkload, container: Node) -> None:
             own.put(("deploy", "resources", word, "cpus"), _plain(number), cpu)
             own.patch.setdefault("cpu", {})[key[:-1]] = number
         if memory.value is not None:
-            own.put(("deploy", "resources", word, "memory"), f"{size(memory)}b", memory)
-            own.patch.setdefault("memory", {})[key[:-1]] = size(memory)
+            count = size(memory) or 0
+            own.put(("deploy", "resources", word, "memory"), f"{count}b", memory)
+            own.patch.setdefault("memory", {})[key[:-1]] = count
+            if count < _TINY:
+                own.tiny = f"a memory of {count} bytes ({memory.text()})"
     for part_ in own.patch.keys() & {"cpu", "memory"}:  # a limit alone is the request, too
         if "request" not in own.patch[part_]:
             own.patch[part_]["request"] = own.patch[part_]["limit"]

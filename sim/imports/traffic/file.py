@@ -6,6 +6,7 @@ some that a crash cut short.
 
 from __future__ import annotations
 
+import re
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import astuple, dataclass, field
@@ -15,6 +16,8 @@ from typing import Any
 
 from sim.imports.traffic.kinds import (
     BESIDE,
+    CONNECTIONS,
+    CONSOLE,
     REQUESTS,
     STAMP,
     Reader,
@@ -40,8 +43,9 @@ WRONG_SHARE = 0.01  # of a file's lines, dropped; chosen
 MOST_ISSUES = 10  # told of one file; a wrong file has a million
 HEAD = 50  # lines by which a kind is told
 PROMETHEUS = RecordingKind(
-    "Prometheus query_range, read as requests per second", lambda _: None, True, paths=False
+    "Prometheus query_range, read as requests per second", lambda _: None, series=True, paths=False
 )
+_BINARY = re.compile("[\0-\x08\x0e-\x1a\x7f]")  # no log has them; \x1b colours one
 Matching = Callable[[str], Any] | None  # of a request's path
 
 
@@ -102,23 +106,28 @@ def read_file(name: str, matching: Matching = None, counted: bool = False) -> Co
 
 def kind_of(head: Sequence[str], name: str) -> tuple[RecordingKind, Reader]:
     """The kind of a recording by its first lines, and who reads them. Raises `InputError`."""
-    for kind in (*REQUESTS, *SERIES):
+    for kind in () if _BINARY.search(data_line(head)) else (*REQUESTS, *SERIES):
         reader = kind.reader(head)
         if reader is not None:
             return kind, reader
     first = data_line(head)
     line = head.index(first) + 1
     byte = next((c for c in "".join(head) if "\udc80" <= c <= "\udcff"), None)
-    if byte is not None:
+    if byte is not None and not _BINARY.search(first):
         line = next(number for number, text in enumerate(head, 1) if byte in text)
         strange = f"a byte that is not UTF-8 (0x{ord(byte) - 0xDC00:02x})"
         raise InputError(name, line, found=strange, expected="text in UTF-8")
     if first.lstrip().startswith("{"):
         expected = "a field time, timestamp or ts with the time of the request"
         raise InputError(name, line, field="time", found=describe(first), expected=expected)
-    if BESIDE.search(first):
-        found, expected = "an error log", "the access log, in which the requests stand"
-        raise InputError(name, line, found=found, expected=expected)
+    for lines, found, expected in (
+        (CONNECTIONS, "a log of connections", "one of requests (HAProxy: option httplog)"),
+        (BESIDE, "an error log", "the access log, in which the requests stand"),
+        (CONSOLE, "Caddy's console format", "its JSON (Caddyfile: log { format json })"),
+        (_BINARY, "no text", "text; of vegeta's results what `vegeta encode` makes"),
+    ):
+        if lines.search(first):
+            raise InputError(name, line, found=found, expected=expected)
     is_table = "," in first or ";" in first or "\t" in first
     field_, expected = ("header", HEADER) if is_table else ("time", f"a log, or {STAMP} a line")
     raise InputError(name, line, field=field_, found=describe(first), expected=expected)

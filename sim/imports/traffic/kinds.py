@@ -15,6 +15,8 @@ import csv
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
+from enum import Enum, auto
+from functools import partial
 from typing import Any, NamedTuple
 
 from sim.imports.traffic.stamps import log_stamp, stamp
@@ -27,10 +29,16 @@ TIMES = (
     "time", "timestamp", "t", "seconds", "date", "datetime", "time_s", "@timestamp", "ts",
     "time_local", "time_iso8601", "msec", "starttime", "start_time", "startutc", "eventtime",
 )  # fmt: skip
-PATHS = ("path", "uri", "url", "request_uri", "request", "requestpath", "cs-uri-stem", "label")
+PATHS = (
+    "path", "uri", "url", "request_uri", "request_path", "requesturl", "requestpath", "request",
+    "cs-uri-stem", "label",
+)  # fmt: skip
 # a column or field of these makes a row one request
 _REQUEST = {*PATHS, "status", "status_code", "code", "responsecode", "method", "elapsed", "latency"}
 STAMP = "epoch seconds or an ISO 8601 time"
+
+
+CLOUDFRONT = "CloudFront log"
 
 
 class WrongLineError(ValueError):
@@ -41,12 +49,24 @@ class WrongLineError(ValueError):
         self.field, self.text, self.expected = field, describe(text), expected
 
 
+class Form(Enum):
+    """How a line of requests is made: by it a duration is looked for."""
+
+    TEXT = auto()
+    JSON = auto()
+    COLUMNS = auto()
+    W3C = auto()
+    ALB = auto()
+    VEGETA = auto()
+
+
 class RecordingKind(NamedTuple):
     """One kind of recording. `reader` of its first lines; rates: a row is a requests/s from its
     time on; counts: so many requests until the next row."""
 
     name: str
     reader: Callable[[Sequence[str]], Reader | None]
+    form: Form | None = None
     series: bool = False
     counts: bool = False
     paths: bool = True
@@ -69,23 +89,55 @@ def data_line(head: Sequence[str]) -> str:
 _BRACKET = re.compile(r"\[(\d\d/[^\]\s]+(?: [+-]\d{4})?)\]")
 _ISO = re.compile(r"\[(\d{4}-\d\d-\d\d[T ][0-9:.,]+(?:Z|[+-]\d\d:?\d\d)?)\]")
 _REQUEST_LINE = re.compile(r'"[A-Z]+ ([^ "]+)')
+_WITH_METHOD = re.compile(r"[A-Z]+ (\S+)(?: HTTP/[\d.]+)?")  # nginx' $request as a field
 # what servers and their balancer write into the same stream: no requests
 BESIDE = re.compile(
     r"\d{4}/\d\d/\d\d [\d:]{8} \[\w+\] |\[\w{3} \w{3} +\d+ [\d:.]+ \d{4}\] \[|"
     r"haproxy\[\d+\]: +(Proxy|Server|Stopping|Connect from|backend|Health|\[\w+\])|"
+    r"^Connect from |"
     r"^\S* *\| *$|\[(notice|NOTICE|INFO|WARNING|ALERT|emerg)\]"
 )
 _ALB = re.compile(r"(?:https?|h2|wss?|grpcs?) (\d{4}-\S+Z) \S+ \S+:\d+ \S+ (\S+) (\S+) (\S+) ")
 
 
-def access_log(head: Sequence[str]) -> Reader | None:
-    """Common and Combined and what begins or ends otherwise; HAProxy; Envoy."""
-    requests = [line for line in head if not BESIDE.search(line)] or head
-    first = data_line(requests)
-    if not _BRACKET.search(first):
-        envoy = _ISO.search(first) and _REQUEST_LINE.search(first)
-        return _bracketed(_ISO, time_of) if envoy else None
-    return _bracketed(_BRACKET, _log_time)
+# a line a connection, whatever many requests went through it: HAProxy's tcplog, an AWS NLB
+CONNECTIONS = re.compile(
+    r"^(?:\w{3} [ \d]\d [\d:]{8} .*: )?Connect from |^(?:tls|tcp) 2\.0 \d{4}-|"
+    r"\] \S+ \S+/\S+ (?:-?\d+/){2}\+?-?\d+ \+?\d+ \S\S [\d/+]+ "
+)
+CONSOLE = re.compile(r"^\S+ \S+\t\S+\thttp\.log\.access")
+_HAPROXY = re.compile(r"\] \S+ \S+/\S+ (?:\+?-?\d+/){4}\+?-?\d+ ")
+_STATUS = r'" \d{3} (?:\d+|-)'
+# by what a line of it has behind its time; the first that fits
+_ACCESS = (
+    ("HAProxy HTTP log", _HAPROXY),
+    ("Traefik access log", re.compile(_STATUS + r'.* \d+ "[^"]*" "[^"]*" \d+ms$')),
+    ("ingress-nginx access log", re.compile(_STATUS + r'.*" \d+ [\d.]+ \[[^]]*\] \[[^]]*\] ')),
+    ("Combined Log Format", re.compile(_STATUS + ' "')),
+    ("Common Log Format", re.compile(_STATUS)),
+    ("access log", re.compile("")),
+)
+
+
+def access_log(pattern: re.Pattern[str], head: Sequence[str]) -> Reader | None:
+    """Common and Combined and what begins or ends otherwise; HAProxy, whose lines of connections
+    are no requests."""
+    first = _first_request(head)
+    bracket = _BRACKET.search(first)
+    if not bracket or not pattern.search(first, bracket.end() - 1) or CONNECTIONS.search(first):
+        return None
+    return _bracketed(_BRACKET, _log_time, CONNECTIONS if pattern is _HAPROXY else None)
+
+
+def envoy_log(head: Sequence[str]) -> Reader | None:
+    first = _first_request(head)
+    fits = _ISO.search(first) and _REQUEST_LINE.search(first)
+    return _bracketed(_ISO, time_of) if fits else None
+
+
+def _first_request(head: Sequence[str]) -> str:
+    beside = [line for line in head if not BESIDE.search(line)]
+    return data_line(beside or head)
 
 
 def _log_time(text: str) -> float:
@@ -95,7 +147,9 @@ def _log_time(text: str) -> float:
     return seconds
 
 
-def _bracketed(time: re.Pattern[str], convert: Callable[[str], float]) -> Reader:
+def _bracketed(
+    time: re.Pattern[str], convert: Callable[[str], float], apart: re.Pattern[str] | None = None
+) -> Reader:
     last, seconds = "", 0.0  # most lines have the second of the line before
 
     def read(line: str) -> Row | None:
@@ -105,6 +159,8 @@ def _bracketed(time: re.Pattern[str], convert: Callable[[str], float]) -> Reader
             if not line.strip() or BESIDE.search(line):
                 return None
             raise WrongLineError("time", line, "[10/Oct/2000:13:55:36 -0700]")
+        if apart is not None and apart.search(line):
+            return None
         if match[1] != last:
             last, seconds = match[1], convert(match[1])
         path = _REQUEST_LINE.search(line, match.end())
@@ -129,9 +185,10 @@ def load_balancer(head: Sequence[str]) -> Reader | None:
     return read if _ALB.match(data_line(head)) else None
 
 
-def w3c(head: Sequence[str]) -> Reader | None:
-    """IIS and CloudFront: `#Fields:` names the columns, and may do so again further down."""
-    if not any(line.startswith("#Fields:") for line in head):
+def w3c(column: str, head: Sequence[str]) -> Reader | None:
+    """IIS and CloudFront, told by a column that they alone have: `#Fields:` names the columns, and
+    may do so again further down."""
+    if not any(line.startswith("#Fields:") and column in line for line in head):
         return None
     names: list[str] = []
     day: dict[str, str] = {}  # of the directive, where no column says it
@@ -180,6 +237,7 @@ def load_balancer_durations(line: str) -> float:
 class JsonKind(NamedTuple):
     """`keys`: what an object of it has; `only`: what a request among them has."""
 
+    name: str
     keys: tuple[str, ...]
     time: str
     path: str = ""
@@ -187,23 +245,28 @@ class JsonKind(NamedTuple):
 
 
 _JSON = (
-    JsonKind(("type", "metric"), "data.time", "data.tags.url",
+    JsonKind("k6 JSON", ("type", "metric"), "data.time", "data.tags.url",
              {"type": "Point", "metric": "http_reqs"}),
-    JsonKind(("StartUTC",), "StartUTC", "RequestPath"),
-    JsonKind(("ts", "logger", "msg"), "ts", "request.uri", {"msg": "handled request"}),
-    JsonKind(("attack", "seq", "timestamp"), "timestamp", "url"),
-    JsonKind(("EdgeStartTimestamp",), "EdgeStartTimestamp", "ClientRequestURI"),
+    JsonKind("Traefik JSON log", ("StartUTC",), "StartUTC", "RequestPath"),
+    JsonKind("Caddy JSON log", ("ts", "logger", "msg"), "ts", "request.uri",
+             {"msg": "handled request"}),
+    JsonKind("vegeta JSON", ("attack", "seq", "timestamp"), "timestamp", "url"),
+    JsonKind("Cloudflare JSON log", ("EdgeStartTimestamp",), "EdgeStartTimestamp",
+             "ClientRequestURI"),
+    JsonKind("Envoy JSON log", ("start_time", "response_code"), "start_time", "path"),
+    JsonKind("JSON lines", (), ""),
 )  # fmt: skip
 
 
-def json_lines(head: Sequence[str]) -> Reader | None:
-    """k6, Traefik, Caddy, vegeta, Cloudflare, and any other with a time: an object a line, perhaps
-    behind what a container's runtime or syslog put before it."""
+def json_lines(made: JsonKind, head: Sequence[str]) -> Reader | None:
+    """An object a line, perhaps behind what a container's runtime or syslog put before it; one
+    without keys of its own is any with a time."""
     objects = [record for record in map(json_object, head) if record is not None]
     if not objects or len(objects) * 2 < sum(bool(line.strip()) for line in head):
         return None
-    fitting = (k for record in objects for k in _JSON if set(k.keys) <= set(record))
-    kind = next(fitting, None) or _any_json(objects[0])
+    if not any(set(made.keys) <= set(record) for record in objects):
+        return None
+    kind = made if made.keys else _any_json(objects[0])
     if kind is None:
         return None
 
@@ -220,18 +283,32 @@ def json_lines(head: Sequence[str]) -> Reader | None:
         text = value_at(record, kind.time)
         if text is None:
             raise WrongLineError(kind.time, line, "the time of the request")
-        return time_of(text, kind.time), 1.0, str(value_at(record, kind.path) or "")
+        return time_of(text, kind.time), 1.0, _target(value_at(record, kind.path))
 
     return read
 
 
 def _any_json(record: Mapping[str, Any]) -> JsonKind | None:
-    lower = {key.lower(): key for key in record}
-    time = next((lower[name] for name in TIMES if name in lower), None)
-    path = next((lower[name] for name in PATHS if name in lower), "")
-    if time is None or stamp(str(record[time]).strip()) is None:
+    """By its names: a time, and a path beside it or in an object of it (`req.url`, `http.path`)."""
+    time = _named(record, TIMES)
+    if not time or stamp(str(record[time]).strip()) is None:
         return None
-    return JsonKind((), time, path)
+    inner = {key: _named(sub, PATHS) for key, sub in record.items() if isinstance(sub, dict)}
+    nested = (f"{key}.{name}" for key, name in inner.items() if name)
+    return JsonKind("", (), time, _named(record, PATHS) or next(nested, ""))
+
+
+def _named(record: Mapping[str, Any], names: Sequence[str]) -> str:
+    """The first of these names that it has with a plain value, as it writes it; "" of none."""
+    plain = {key.lower(): key for key, value in record.items() if not isinstance(value, dict)}
+    return next((plain[name] for name in names if name in plain), "")
+
+
+def _target(value: Any) -> str:
+    """The path of `GET /a HTTP/1.1`, or what stands there."""
+    text = str(value or "")
+    match = _WITH_METHOD.fullmatch(text)
+    return match[1] if match else text
 
 
 def value_at(record: Any, dotted: str) -> Any:
@@ -288,15 +365,16 @@ def vegeta_csv(head: Sequence[str]) -> Reader | None:
     return read if is_vegeta else None
 
 
-def request_rows(head: Sequence[str]) -> Reader | None:
+def request_rows(k6: bool, head: Sequence[str]) -> Reader | None:
     """Named columns, among them a time and something that requests alone have; k6's CSV."""
     first = data_line(head)
     delimiter = delimiter_of(first)
     names = [cell.lower() for cell in cells_of(first, delimiter)]
     time = next((name for name in TIMES if name in names), None)
-    k6 = "metric_name" in names
-    if time is None or not (k6 or _REQUEST & set(names)):
+    if k6 != ("metric_name" in names) or time is None or not (k6 or _REQUEST & set(names)):
         return None
+    if first.startswith(('"Time"', "sep=")):
+        return None  # Grafana's, of a series named latency
     path = next((name for name in PATHS if name in names), None)
 
     def read(line: str) -> Row | None:
@@ -307,18 +385,22 @@ def request_rows(head: Sequence[str]) -> Reader | None:
             raise WrongLineError("row", line, f"{len(names)} columns")
         if k6 and cells[names.index("metric_name")] != "http_reqs":
             return None
-        where = cells[names.index(path)] if path else ""
+        where = _target(cells[names.index(path)]) if path else ""
         return time_of(cells[names.index(time)]), 1.0, where
 
     return read
 
 
 REQUESTS = (
-    RecordingKind("W3C extended log", w3c),
-    RecordingKind("AWS ALB access log", load_balancer),
-    RecordingKind("access log", access_log),
-    RecordingKind("JSON lines", json_lines),
-    RecordingKind("vegeta results", vegeta_csv),
-    RecordingKind("rows of requests", request_rows),
+    RecordingKind(CLOUDFRONT, partial(w3c, "x-edge-location"), Form.W3C),
+    RecordingKind("IIS log", partial(w3c, "sc-win32-status"), Form.W3C),
+    RecordingKind("W3C extended log", partial(w3c, ""), Form.W3C),
+    RecordingKind("AWS ALB access log", load_balancer, Form.ALB),
+    *(RecordingKind(name, partial(access_log, line), Form.TEXT) for name, line in _ACCESS),
+    RecordingKind("Envoy access log", envoy_log, Form.TEXT),
+    *(RecordingKind(kind.name, partial(json_lines, kind), Form.JSON) for kind in _JSON),
+    RecordingKind("vegeta CSV", vegeta_csv, Form.VEGETA),
+    RecordingKind("k6 CSV", partial(request_rows, True), Form.COLUMNS),
+    RecordingKind("rows of requests", partial(request_rows, False), Form.COLUMNS),
     RecordingKind("time stamps", bare_stamps, paths=False),
 )

@@ -137,6 +137,9 @@ def _cut(course: Instants | RateCourse, traffic: Traffic) -> tuple[Instants | Ra
         return course, ""
     begin = course.begin if replay.begin is None else _when("begin", replay.begin, course.begin)
     end = course.end if replay.end is None else _when("end", replay.end, course.begin)
+    if end <= begin and replay.end is None:
+        expected = f"a time before its end, {written(course.end)}"
+        raise InputError(field="traffic.replay.begin", found=written(begin), expected=expected)
     if end <= begin:
         found = f"an end at {written(end)} with a beginning at {written(begin)}"
         raise InputError(field="traffic.replay.end", found=found, expected="a later end")

@@ -30,6 +30,8 @@ from sim.schema.fields import InputError
 
 MOST_DOCUMENT = 2**26  # characters of a JSON document, which is read as a whole; chosen
 _RATES = ("rate", "rps", "requests/s", "requests_per_second", "req/s")
+_TOTAL = "total request count"
+_COUNTERS = ("_total", "_count", "_sum", "_bucket")  # of Prometheus' names
 _COUNTS = ("count", "requests", "hits", "sum")
 HEADER = "time,rate (requests per second) or time,count (requests until the next row)"
 
@@ -83,23 +85,49 @@ def _rate(text: str) -> float:
 
 
 def locust(head: Sequence[str]) -> Reader | None:
-    """`stats_history.csv`."""
-    names = _names(head)
+    """`stats_history.csv`: what came since the row before, by its total, since Requests/s is a mean
+    over the last ten seconds; that of a file without totals."""
+    names, header = _names(head), data_line(head)
     if not {"timestamp", "name", "requests/s"} <= set(names):
         return None
-    header, time, name, rate = (
-        data_line(head), names.index("timestamp"), names.index("name"), names.index("requests/s")
-    )  # fmt: skip
+    time, name, rate = map(names.index, ("timestamp", "name", "requests/s"))
+    total = names.index(_TOTAL) if _TOTAL in names else None
+    before: tuple[float, float] | None = None
 
     def read(line: str) -> Row | None:
+        nonlocal before
         cells = cells_of(line)
         if line == header or not cells or cells[name : name + 1] not in ([], ["Aggregated"]):
             return None
         if len(cells) < len(names):
             raise WrongLineError("row", line, f"{len(names)} columns")
-        return time_of(cells[time]), _rate(cells[rate]), ""
+        now = time_of(cells[time])
+        if total is None:
+            return now, _rate(cells[rate]), ""
+        began, before = before, (now, _rate(cells[total]))
+        if began is None or now <= began[0]:
+            before = began or before  # a second row of the same second
+            return None
+        since = before[1] - (began[1] if began[1] <= before[1] else 0.0)  # --reset-stats
+        return began[0], since / (now - began[0]), ""
 
     return read
+
+
+# how Grafana writes a value (valueFormats of its 12.x): counts/s, ops/s, req/s and the like as
+# 1.23K req/s, short as 1.2 K and 1.2 Mil
+_VALUE = re.compile(
+    r"([\d.eE+-]+) ?(K|k|Mil|M|Bil|B|Tri|T)?(?: ?([a-zA-Z]+/(?:s|m|min)|reqps|rps|Hz))?"
+)
+_THOUSANDS = {"": 1.0, "K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
+
+
+def _grafana_rate(cell: str) -> float:
+    match = _VALUE.fullmatch(cell)
+    if match is None:
+        raise WrongLineError("rate", cell, "requests per second, as 12.5, 1.2 K or 1.2K req/s")
+    per = 60.0 if (match[3] or "").partition("/")[2] in ("m", "min") else 1.0
+    return _rate(match[1]) * _THOUSANDS[(match[2] or "")[:1].upper()] / per
 
 
 def grafana(head: Sequence[str]) -> Reader | None:
@@ -118,7 +146,7 @@ def grafana(head: Sequence[str]) -> Reader | None:
         if len(cells) != len(names):
             raise WrongLineError("row", line, f"{len(names)} columns")
         # an empty cell: that series has no value then
-        values = [_rate(cell.split()[0]) for cell in cells[1:] if cell and cell != "undefined"]
+        values = [_grafana_rate(cell) for cell in cells[1:] if cell and cell != "undefined"]
         return (time_of(cells[0]), sum_of(values), "") if values else None
 
     return read
@@ -183,6 +211,11 @@ def prometheus(text: str, file: str) -> Iterator[Row | None]:
         raise InputError(file, found=found, expected=expected)
     for i, series in enumerate(result):
         values = series.get("values") if isinstance(series, dict) else None
+        metric = series.get("metric") if isinstance(series, dict) else None
+        counter = metric.get("__name__") if isinstance(metric, dict) else None
+        if str(counter).endswith(_COUNTERS):  # rate() takes the name away
+            found, rate = f"{counter}, which counts from its start", f"rate({counter}[1m])"
+            raise InputError(file, field=f"data.result.{i}.metric", found=found, expected=rate)
         for k, sample in enumerate(values if isinstance(values, list) else []):
             yield _sample(sample, f"data.result.{i}.values.{k}", file)
 
