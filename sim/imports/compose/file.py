@@ -180,8 +180,10 @@ def _scene(task: _Import) -> tuple[Scene, dict[str, str], list[Outside]]:
     links, outside = mentions(bodies, task.variables)
     links += [Mention(a, b, "as you say", "high", None, ()) for a, b in corrections.links]
     folder, hosts = task.project.folder, host_names(bodies)
-    bases = {name: base for name, body in bodies.items() if (base := base_image(body, folder))}
-    scene = Scene(bodies, task.variables, links, bases, task.taken)
+    made_of = {name: base_image(body, folder) for name, body in bodies.items()}
+    bases = {name: base for name, (base, _) in made_of.items() if base}
+    plain = {name for name, (_, configured_alone) in made_of.items() if configured_alone}
+    scene = Scene(bodies, task.variables, links, bases, task.taken, plain)
     first = guess_roles(scene, corrections.roles)
     proxies = [name for name, guess in first.items() if guess.part == "proxy"]
     links += routed(proxies, bodies)
