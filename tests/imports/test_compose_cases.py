@@ -331,6 +331,15 @@ def test_an_image_of_an_nginx_and_its_configuration_is_that_proxy(tmp_path: Path
     assert told == {("edge", "orders", "high"), ("orders", "users", "low")}
 
 
+def test_which_is_in_front_is_asked_where_nothing_says_so(tmp_path: Path) -> None:
+    pages = "services:\n  hub: {{image: a/hub, expose: [80]{0}}}\n"
+    pages += "  brief: {{image: a/brief, expose: [80]}}\n"
+    _write(tmp_path, asked=pages.format(""), told=pages.format(", ports: ['80:80']"))
+    asked = load_stack(str(tmp_path / "asked.yml"))
+    assert _said(asked.questions, "no port or proxy says who is in front: --role NAME=entry")
+    assert not _said(load_stack(str(tmp_path / "told.yml")).questions, "in front")
+
+
 def test_what_has_nothing_to_do_is_asked_for(tmp_path: Path) -> None:
     _write(tmp_path, idle="services:\n  web: {image: a/web, ports: ['80:80'], environment: {STORE: "
            "'redis://store:6379'}}\n  worker: {image: a/web, command: celery -A a worker, "

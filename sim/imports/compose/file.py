@@ -245,6 +245,8 @@ def _tell_unasked(
     askers |= {name for name, guess in roles.items() if guess.part == "pooler"}
     stores = [name for name, guess in roles.items() if guess.role in ("postgres", "redis", "cache")]
     unused = [name for name in stores if not askers.intersection(scene.callers(name))]
+    told = entry in public(roles, scene)
+    front = "" if told else "; no port or proxy says who is in front: --role NAME=entry"
     for verb, names in (("asks", unasked), ("uses", unused)):
         if names:  # one line, since of many services a file says so of most
             links = " ".join(f"--link '{entry}->{name}'" for name in names)
@@ -252,7 +254,7 @@ def _tell_unasked(
                 links = f"--link '{entry}->NAME' for each"
             them = "it" if len(names) == 1 else "them"
             notes.questions.append(
-                f"who {verb} {', '.join(names)}? ({links} if {entry} {verb} {them})"
+                f"who {verb} {', '.join(names)}? ({links} if {entry} {verb} {them}{front})"
             )
     idle = [
         name for name, guess in roles.items() if (guess.role, guess.part) == ("other", "worker")
