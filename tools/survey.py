@@ -11,6 +11,7 @@ extends, a proxy's configuration) are read from the same commit.
 from __future__ import annotations
 
 import csv
+import re
 import subprocess
 import sys
 import tempfile
@@ -21,11 +22,13 @@ from typing import NamedTuple
 from sim.library.stacks import load_stack
 from sim.schema.fields import InputError
 
+TEXTS = re.compile(r"\.(ya?ml|conf|lua)$|Dockerfile|(^|/)(\.env|Caddyfile)")
 LIST = Path(__file__).parents[1] / "tests" / "data" / "survey.csv"
 
 
 class Row(NamedTuple):
-    """One file, and what is in it: service -> role. Services that are not named answer HTTP."""
+    """One file, and what is in it: service -> role. Services that are not named answer HTTP.
+    `entry`: several (`a/b`) where the file does not say and each is as good."""
 
     repository: str
     commit: str
@@ -53,7 +56,7 @@ def wrong(row: Row, file: Path) -> Iterator[str]:
     except InputError as error:
         yield f"refused: {error}"
         return
-    if stack.entry != row.entry:
+    if stack.entry not in row.entry.split("/"):
         yield f"entry {stack.entry}, not {row.entry}"
     for name, service in stack.services.items():
         if service.managed is not None and name not in row.roles:
@@ -73,10 +76,16 @@ def fetched(row: Row, folder: Path, place: Path) -> Path | None:
     alone = subprocess.run(shown, capture_output=True, check=False)
     beside = row.path if is_folder else str(Path(row.path).parent)
     beside = "." if b"../" in alone.stdout else beside  # what it includes or builds
-    packed = subprocess.run([*git, "archive", row.commit, beside], capture_output=True, check=False)
-    if packed.returncode == 0:
-        subprocess.run(["tar", "-x", "-C", str(place)], input=packed.stdout, check=True)
-        return file
+    listed = [*git, "ls-tree", "-r", "--name-only", row.commit, "--", beside]
+    names = subprocess.run(listed, capture_output=True, text=True, check=False).stdout.splitlines()
+    texts = [name for name in names if TEXTS.search(name)]
+    for paths in ([beside], texts):  # of a checkout without its largest files the texts
+        packed = subprocess.run(
+            [*git, "archive", row.commit, "--", *paths], capture_output=True, check=False
+        )
+        if packed.returncode == 0:
+            subprocess.run(["tar", "-x", "-C", str(place)], input=packed.stdout, check=True)
+            return file
     if alone.returncode:
         return None
     file.parent.mkdir(parents=True, exist_ok=True)

@@ -317,6 +317,29 @@ def test_what_an_image_is_built_on(tmp_path: Path) -> None:
     assert "api-gateway: depends on later, which is not there" in stack.ignored
 
 
+def test_an_image_of_an_nginx_and_its_configuration_is_that_proxy(tmp_path: Path) -> None:
+    """And what it asks stands there, be it in Lua."""
+    (tmp_path / "Edge").write_text("FROM openresty/openresty\nCOPY a.conf api.lua /etc/nginx/\n")
+    (tmp_path / "api.lua").write_text('pool:connection(OrdersClient, "orders" .. suffix, 9090)\n')
+    _write(tmp_path, edge="services:\n  edge: {build: {context: ., dockerfile: Edge}, ports: "
+           "['80:80'], volumes: ['./api.lua:/lua/api.lua']}\n  users: {image: a/shop, command: "
+           "users}\n  orders: {image: a/shop, command: orders}\n")  # fmt: skip
+    imported = import_stack(str(tmp_path / "edge.yml"))
+    assert imported.stack.services["edge"].role == "proxy"
+    assert imported.stack.entry == "orders"
+    told = {(link.caller, link.callee, link.confidence) for link in imported.links}
+    assert told == {("edge", "orders", "high"), ("orders", "users", "low")}
+
+
+def test_which_is_in_front_is_asked_where_nothing_says_so(tmp_path: Path) -> None:
+    pages = "services:\n  hub: {{image: a/hub, expose: [80]{0}}}\n"
+    pages += "  brief: {{image: a/brief, expose: [80]}}\n"
+    _write(tmp_path, asked=pages.format(""), told=pages.format(", ports: ['80:80']"))
+    asked = load_stack(str(tmp_path / "asked.yml"))
+    assert _said(asked.questions, "no port or proxy says who is in front: --role NAME=entry")
+    assert not _said(load_stack(str(tmp_path / "told.yml")).questions, "in front")
+
+
 def test_what_has_nothing_to_do_is_asked_for(tmp_path: Path) -> None:
     _write(tmp_path, idle="services:\n  web: {image: a/web, ports: ['80:80'], environment: {STORE: "
            "'redis://store:6379'}}\n  worker: {image: a/web, command: celery -A a worker, "

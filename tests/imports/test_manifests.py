@@ -245,7 +245,8 @@ def test_the_text_of_an_alert_is_no_template(tmp_path: Path) -> None:
         "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: alerts}\ndata:\n  a.yml: |\n"
         "    summary: down on {{ $labels.instance }}\n\n    {{ range .Alerts }}{{ end }}\n"
     )
-    assert load_stack(_put(tmp_path, _deployment("a") + text)).entry == "a"
+    comment = "# password: {{ .Values.x }}\n"
+    assert load_stack(_put(tmp_path, comment + _deployment("a") + text)).entry == "a"
     with pytest.raises(InputError, match=r"app\.yaml:\d+: found a Helm template"):
         load_stack(_put(tmp_path, f"{_deployment('a')}{text}    x: {{{{ .Values.x }}}}\n"))
 
@@ -606,6 +607,20 @@ TRAITS: list[tuple[list[str], dict[str, str]]] = [
     ([_deployment("shop-web", "acme/shop-web", "args: [nginx, -g, 'daemon off;']"),
       _service("shop-web", 80, "NodePort"), _deployment("stock"), _service("stock")],
      {"shop-web": "http", "stock": "http"}),
+    # words of tasks in names of what answers; a canary beside what most users meet
+    ([_deployment("shop"), _service("shop", 80, "NodePort"), _deployment("shop-canary"),
+      _service("shop-canary", 80, "NodePort"), _deployment("backup-service"),
+      _service("backup-service", 3005)],
+     {"shop": "http", "shop-canary": "http", "backup-service": "http"}),
+    # an image of their own that the configuration of an nginx is mounted into
+    (["apiVersion: v1\nkind: ConfigMap\nmetadata: {name: conf}\n"
+      "data: {nginx.conf: 'location / { proxy_pass http://files:81; }'}\n",
+      _deployment("api-gateway", "acme/gateway",
+                  "volumeMounts: [{name: conf, mountPath: /etc/nginx}]}],"
+                  " volumes: [{name: conf, configMap: {name: conf}"),
+      _service("api-gateway", 80, "LoadBalancer"), _deployment("users"), _service("users"),
+      _deployment("files"), _service("files", 81)],
+     {"files": "http", "api-gateway": "proxy", "users": "http"}),
 ]  # fmt: skip
 
 

@@ -45,7 +45,8 @@ def _targets(ports: Any) -> Iterator[str]:
 def in_front(name: str) -> bool:
     """Its name says that users meet it first."""
     words = (
-        r"^app$|front|web|ui\b|client|gateway|portal|store|nginx|vote|page|\b(vue|react|angular)"
+        r"^app$|front|web(?!-?hook|-?socket)|ui\b|client|gateway|portal|store|nginx|vote|page"
+        r"|\b(vue|react|angular)"
     )
     return bool(re.search(words, name.lower()))
 

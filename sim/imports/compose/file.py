@@ -180,8 +180,10 @@ def _scene(task: _Import) -> tuple[Scene, dict[str, str], list[Outside]]:
     links, outside = mentions(bodies, task.variables)
     links += [Mention(a, b, "as you say", "high", None, ()) for a, b in corrections.links]
     folder, hosts = task.project.folder, host_names(bodies)
-    bases = {name: base for name, body in bodies.items() if (base := base_image(body, folder))}
-    scene = Scene(bodies, task.variables, links, bases, task.taken)
+    made_of = {name: base_image(body, folder) for name, body in bodies.items()}
+    bases = {name: base for name, (base, _) in made_of.items() if base}
+    plain = {name for name, (_, configured_alone) in made_of.items() if configured_alone}
+    scene = Scene(bodies, task.variables, links, bases, task.taken, plain)
     first = guess_roles(scene, corrections.roles)
     proxies = [name for name, guess in first.items() if guess.part == "proxy"]
     links += routed(proxies, bodies)
@@ -247,6 +249,8 @@ def _tell_unasked(
     askers |= {name for name, guess in roles.items() if guess.part == "pooler"}
     stores = [name for name, guess in roles.items() if guess.role in ("postgres", "redis", "cache")]
     unused = [name for name in stores if not askers.intersection(scene.callers(name))]
+    told = entry in public(roles, scene)
+    front = "" if told else "; no port or proxy says who is in front: --role NAME=entry"
     for verb, names in (("asks", unasked), ("uses", unused)):
         if names:  # one line, since of many services a file says so of most
             links = " ".join(f"--link '{entry}->{name}'" for name in names)
@@ -254,7 +258,7 @@ def _tell_unasked(
                 links = f"--link '{entry}->NAME' for each"
             them = "it" if len(names) == 1 else "them"
             notes.questions.append(
-                f"who {verb} {', '.join(names)}? ({links} if {entry} {verb} {them})"
+                f"who {verb} {', '.join(names)}? ({links} if {entry} {verb} {them}{front})"
             )
     idle = [
         name for name, guess in roles.items() if (guess.role, guess.part) == ("other", "worker")

@@ -28,9 +28,10 @@ def entry_service(roles: Mapping[str, Guess], scene: Scene, chosen: str = "") ->
 
     seen = {n for n in web if n in proxied or published(scene.bodies[n])}
 
-    def fronts(name: str) -> set[str]:  # who may stand before it: not another of its program
-        own = program_of(scene.bodies[name])
+    def fronts(name: str) -> set[str]:  # who may stand before it: not another of its program, nor
+        own = program_of(scene.bodies[name])  # a lesser part that is called after it: `shop-api`
         others = [other for other in seen or web if other != name and not beside(other)]
+        others = [n for n in others if in_front(n) or not n.startswith(f"{name}-")]
         return {other for other in others if program_of(scene.bodies[other]) != own}
 
     def rank(name: str) -> tuple[bool, ...]:  # later words tell apart what the earlier leave equal
@@ -66,7 +67,7 @@ _SIDE = re.compile(
 _MADE_TO_FACE = re.compile(r"(^|[-_])(ui|client|front(-?end)?|web-?apps?)([-_](?!service)|$)")
 _BEHIND = re.compile(r"api|gateway|backend")
 _BESIDE = re.compile(
-    r"admin|monitor|payment|docs\b|status|turbine|pebble|airflow|jupyter|notebook|mlflow|tensorboard"
+    r"admin|monitor|canary|payment|docs\b|status|turbine|pebble|airflow|jupyter|notebook|mlflow|tensorboard"
     r"|(^|[-_])(db|database)([-_]|$)"
 )
 

@@ -35,9 +35,12 @@ _ADDRESS = re.compile(
 )
 _CONFIG_HOST = re.compile(
     r"\b(?:server|reverse_proxy|fastcgi_pass|uwsgi_pass|proxy_pass|set\s+\$\w+)\s+\"?([\w.-]+)"
+    r"|connect(?:ion)?\([^\"')]*[\"']([\w.-]+)[\"']"  # Lua of an OpenResty
 )
 _STAGE = re.compile(r"(?im)^FROM\s+(?:--\S+\s+)*(\S+)(?:\s+AS\s+(\S+))?")
-_CONFIG_NAMES = re.compile(r"\.(conf|cfg|ya?ml|toml|template|tmpl|json)$|^Caddyfile")
+_NGINX = re.compile(r"/etc/nginx/|nginx\.conf$")
+_ADDED = re.compile(r"(?im)^(?:COPY|ADD)\s+(?:--\S+\s+)*(\S+)")
+_CONFIG_NAMES = re.compile(r"\.(conf|cfg|ya?ml|toml|template|tmpl|json|lua)$|(^|/)Caddyfile")
 CONFIG_MAP = "ConfigMap "  # before its name and key: a mounted file, among the variables
 _CONFIG_SIZE, _CONFIG_FILES = 200_000, 30
 
@@ -233,25 +236,29 @@ def config_text(body: Mapping[str, Any], folder: Path) -> str:
     return "\n".join(re.sub(r"(?m)^\s*#.*$", "", text) for text in texts)
 
 
-def base_image(body: Mapping[str, Any], folder: Path) -> str:
-    """The image that a service's Dockerfile builds on, as far as that stands beside the file."""
+def base_image(body: Mapping[str, Any], folder: Path) -> tuple[str, bool]:
+    """The image that a service's Dockerfile builds on, as far as that stands beside the file, or
+    that what is mounted is made for; does it add configuration alone?"""
     build = body.get("build") or {}
     path = folder / str(build.get("context") or ".") / str(build.get("dockerfile") or "Dockerfile")
     if not build or not path.is_file() or path.stat().st_size > _CONFIG_SIZE:
-        return ""
-    stages: list[tuple[str, str]] = _STAGE.findall(path.read_text("utf-8", errors="replace"))
+        mounted = [*map(target_of, body.get("volumes") or []), *(body.get("environment") or ())]
+        return ("nginx" if any(map(_NGINX.search, mounted)) else ""), False
+    text = path.read_text("utf-8", errors="replace")
+    stages: list[tuple[str, str]] = _STAGE.findall(text)
     names: dict[str, str] = {alias.lower(): image for image, alias in reversed(stages) if alias}
     image = names.get(str(build.get("target") or "").lower(), stages[-1][0] if stages else "")
     for _ in stages:  # a stage may build on another
         image = names.get(image.lower(), image)
-    return image
+    added = _ADDED.findall(text)
+    return image, bool(added) and len(stages) == 1 and all(map(_CONFIG_NAMES.search, added))
 
 
 def configured(proxy: str, config: str, hosts: Mapping[str, str]) -> Iterator[Mention]:
     """Services that a proxy's configuration names."""
     names = {match["host"].lower() for match in _URL.finditer(config)}
     names |= {match["host"].lower() for match in _HOST.finditer(config)}
-    names |= {match[1].lower() for match in _CONFIG_HOST.finditer(config)}
+    names |= {(match[1] or match[2]).lower() for match in _CONFIG_HOST.finditer(config)}
     for host in sorted(names & hosts.keys()):
         if hosts[host] != proxy:
             yield Mention(proxy, hosts[host], "its configuration", "high", "http", ())

@@ -126,7 +126,7 @@ def _said(name: str, body: Mapping[str, Any], scene: Scene) -> tuple[Word, str] 
         return Word("http", program.word, True), f"an image of its own that runs {program.word}"
     if program and (sure or program.part not in ("http", "once")):
         return program, f"runs {program.word}"
-    if base and program is None and _is_its_base(named, base):
+    if base and program is None and (name in scene.plain or _is_its_base(named, base)):
         return base, f"built on {base.word}"
     if named and named.word in _METERS:  # of whatever its image is made
         return named, f"name {named.word}"
@@ -221,17 +221,20 @@ def _denied(word: Word, where: str, name: str, body: Mapping[str, Any], scene: S
         return over_http or serves(body) or bool(body.get("expose")) or checked_over_http(body)
     if word.part == "tool" and where != "image" and body.get("build") and serves(body):
         stores = [n for n, other in scene.bodies.items() if plays(other, ENGINES)]
-        return over_http or scene.asks(name, stores)  # built with the others, and keeps data
+        own = bool(_ANSWERS.search(name.lower())) and word.word not in _DIRECTORIES
+        return over_http or own or scene.asks(name, stores)  # built with the others, keeps data
     if word.part == "tool" and not (where == "image" and body.get("ports")):
         return over_http
     queued = _queued(name, scene)
     asked = over_http or (word.word not in _WORKS and checked_over_http(body))
     if word.part == "worker" and not queued and (asked or has_its_own(name, scene)):
         return True
+    if word.part == "once" and _ANSWERS.search(name.lower()):
+        return serves(body) or bool(body.get("expose")) or checked_over_http(body)
     if not serves(body):
         return False
     if word.part == "once":
-        return where == "image" or bool(re.search(r"(service|server|svc|api)$", name.lower()))
+        return where == "image"
     if word.part != "worker" or word.word in ("queue", "queues"):
         return False
     parts = ("redis", "broker") if word.word in _WORKS else ("redis",)
@@ -253,6 +256,8 @@ def _is_its_base(named: Word | None, base: Word) -> bool:
 
 
 _METERS = ("exporter", "metrics")
+_DIRECTORIES = ("registry", "discovery", "configserver", "serviceregistry")
+_ANSWERS = re.compile(r"(service|server|svc|api)$")
 # names of tools that anybody gives to a part of an application
 _EVERYDAY = ("collector", "connect", "connectors", "bot", "vector", "tunnel", "beats")
 # what says that it works jobs, of a broker too; `dispatch` may be anything

@@ -52,6 +52,7 @@ class Scene:
     mentions: Sequence[Mention]
     bases: Mapping[str, str] = field(default_factory=dict)  # what an image is built on, if known
     outside: Mapping[str, Outside] = field(default_factory=dict)  # that are none of the files'
+    plain: Collection[str] = ()  # built of another image and configuration alone
 
     def callers(self, name: str) -> list[str]:
         return [m.caller for m in self.mentions if m.callee == name]

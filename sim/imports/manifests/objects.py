@@ -25,6 +25,7 @@ _TEMPLATE = re.compile(
 _CHART = re.compile(r"\{\{[^}\n]*\.(?:Values|Release|Chart|Capabilities)\b")
 # text of an alert, a dashboard or a mail may have such places: `key: |` and what is indented below
 _TEXT = re.compile(r"(?m)^( *)(?:- +)?[^\s#].*[|>][+-]?\d* *$(?:\n(?:\1 +.*| *(?=\n)))+")
+_COMMENT = re.compile(r"(?m)^ *#.*$")
 _PLACEHOLDER = re.compile(r"^\s*(?:- )?[\w.-]+:\s+\{\{", re.MULTILINE)
 _ENDS = (".yaml", ".yml", ".json")
 # other files of the same world, by what only they have -> what would do
@@ -170,8 +171,9 @@ def _of_file(path: Path) -> list[Manifest]:
 def _objects(text: str, file: str, alone: bool = True) -> Iterator[Manifest]:
     """The objects of one file. `alone`: it was named by itself, and is refused for what it is;
     among others a kustomization is a kind that is not simulated."""
-    bare = _TEXT.sub(lambda match: "\n" * match[0].count("\n"), text)
-    chart = _TEMPLATE.search(bare) or _CHART.search(text)
+    said = _COMMENT.sub("", text)
+    bare = _TEXT.sub(lambda match: "\n" * match[0].count("\n"), said)
+    chart = _TEMPLATE.search(bare) or _CHART.search(said)
     template = chart or _PLACEHOLDER.search(bare)
     if template and file.endswith(_ENDS):
         line = template.string.count("\n", 0, template.start()) + 1 + template[0].count("\n")
