@@ -189,12 +189,8 @@ class Record:
 def in_one_order(content: bytes) -> bytes:
     """Standard error with the lines that say that a platform is done in one order, and no word of
     how long the rest takes."""
-    content = content.replace(b" 
-requests", b" requests")  # a long one is folded
-    lines = LEFT.sub(rb"    """Standard error with the lines that say that a platform is done in one order."""
-    lines = content.replace(b" \nrequests", b" requests").split(b"\n")  # a long one is folded
-", content).split(b"
-")
+    content = content.replace(b" \nrequests", b" requests")  # a long one is folded
+    lines = LEFT.sub(rb"\1", content).split(b"\n")
     places = [index for index, line in enumerate(lines) if DONE.fullmatch(line)]
     for index, line in zip(places, sorted(lines[index] for index in places), strict=True):
         lines[index] = line
