@@ -110,8 +110,8 @@ class Reading:
         list[str] | None,
         Parameter(
             negative="",
-            help="Your file: NAME=ROLE (http, worker, postgres, redis, proxy, other, entry); may "
-            "be given several times.",
+            help="Your file: NAME=ROLE (http, worker, database, redis, queue, cache, proxy, "
+            "external, other, entry); may be given several times.",
         ),
     ] = None
     link: Several = None
