@@ -46,7 +46,7 @@ class Dice:
         self.beside = Random(4 * 10**9 + 2 * seed + lattice)  # ... as well
         self.stranded = Random(5 * 10**9 + 2 * seed + lattice)  # ... and this
         # in half of the wide worlds each tier asks the next few, so that requests reach the last
-        self.deep = services > FEW and Random(6 * 10**9 + 2 * seed + lattice).random() < 0.5
+        self.deep = services > FEW and Random(7 * 10**9 + 2 * seed + lattice).random() < 0.5
         self.lattice = self.random.choice((1 / 32, 1 / 32, 1 / 128)) if lattice else 0.0
 
     def __call__(self, chance: float) -> bool:

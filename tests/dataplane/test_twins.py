@@ -22,7 +22,7 @@ from tests.dataplane.worlds import at, constant, drive, exponential, poisson, wo
 FEW = range(0, 24)
 MANY = range(24, 124)
 WIDE = range(124, 500)  # two of each, with those above a thousand
-DEEP = (137, 139, 143)  # of these, whose requests reach all eight services
+DEEP = (126, 137, 139)  # of these, whose requests reach all eight services
 
 
 @pytest.mark.parametrize("lattice", [False, True], ids=["continuous", "lattice"])
@@ -47,7 +47,7 @@ def test_random_worlds_of_up_to_eight_services_agree(seed: int, lattice: bool) -
 
 @pytest.mark.parametrize("seed", DEEP)
 def test_random_worlds_of_eight_services_agree(seed: int) -> None:
-    assert difference(make_world(seed, seed == 143, random_worlds.MANY)) == ""
+    assert difference(make_world(seed, seed == 137, random_worlds.MANY)) == ""
 
 
 def test_requests_reach_many_services_in_wide_worlds() -> None:

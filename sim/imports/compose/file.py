@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from sim.imports.compose.calls import Calls, calls_of
 from sim.imports.compose.front import entry_service, public, unsaid_callees, unsaid_callers
@@ -32,6 +32,7 @@ from sim.imports.compose.links import (
 )
 from sim.imports.compose.outside import rented, take_in
 from sim.imports.compose.project import Project, read_project
+from sim.imports.compose.questions import tell_links, tell_roles, tell_unasked
 from sim.imports.compose.roles import guess_roles
 from sim.imports.compose.scene import Guess, Scene, ranked_stores
 from sim.imports.compose.service import Own, read_service
@@ -40,10 +41,8 @@ from sim.imports.compose.story import Around
 from sim.imports.compose.values import Node, Published
 from sim.imports.evidence import (
     ENTRY,
-    Confidence,
     Corrections,
     Imported,
-    Link,
     Notes,
     Origin,
     role_of,
@@ -55,7 +54,6 @@ from sim.schema.text.document import Document, Path_, describe
 from sim.schema.text.validation import Spot, closest, one_of
 
 OWN = "x-sim"  # what a user writes below a service of the file to correct how it is read
-_SPELLED = 8  # names for which a question spells out the answer; chosen
 _WORDS = ("role", "calls")  # of it; anything else is a field of the stack's service
 
 
@@ -115,8 +113,8 @@ def import_project(project: Project, like: Stack, corrections: Corrections) -> I
     names = _names(project)
     reached = public(roles, scene)
     calls = calls_of(roles, scene, entry, reached, notes)
-    _tell_roles(roles, calls.doors, scene, notes)
-    _tell_unasked(roles, entry, calls, scene, notes)
+    tell_roles(roles, calls.doors, scene, notes)
+    tell_unasked(roles, entry, calls, scene, notes)
     also = [
         name
         for name in roles
@@ -126,7 +124,7 @@ def import_project(project: Project, like: Stack, corrections: Corrections) -> I
         notes.questions.append(
             f"do users ask {', '.join(also)} beside the services that do? (mix:)"
         )
-    _tell_links(scene, roles, outside, names, notes)
+    tell_links(scene, roles, outside, names, notes)
     if visits := round(sum(calls.visits.values()) - 1, 3):
         notes.assumed.append(
             f"calls that a user's request leads to: {visits:g}, each always made; it costs in all "
@@ -196,28 +194,6 @@ def _scene(task: _Import) -> tuple[Scene, dict[str, str], list[Outside]]:
     return replace(scene, mentions=links), configs, outside
 
 
-def _tell_roles(
-    roles: Mapping[str, Guess], doors: Sequence[str], scene: Scene, notes: Notes
-) -> None:
-    entry = doors[0]
-    lines = [f"{name}: role {guess.role} ({guess.why})" for name, guess in roles.items()]
-    notes.assumed[:0] = [*lines, f"users' requests go to {' and '.join(doors)}"]
-    if roles[entry].part == "proxy":
-        notes.questions.append(
-            f"what answers behind {entry}? It is a proxy with no service of the file behind it: "
-            f"taken for a web server (--role NAME=http, --link {entry}->NAME)"
-        )
-    guessed: dict[Role, list[str]] = {}
-    for name, guess in roles.items():
-        if guess.role == "postgres" and guess.part is None:
-            notes.questions.append(f"which engine is {name}? Nothing says so: taken for PostgreSQL")
-        elif guess.confidence == "low" and guess.role not in ("other", "postgres"):
-            guessed.setdefault(guess.role, []).append(name)
-    for role, names in guessed.items():  # one line, since of a suite it is most of them
-        verb = "is" if len(names) == 1 else "are"
-        notes.questions.append(f"{verb} {', '.join(names)} {role}? A guess (--role NAME=ROLE)")
-
-
 def _mix(doors: Sequence[str], notes: Notes) -> dict[str, float]:
     """Users ask each of these as often: what is not said here asks the first."""
     share = round(1.0 / len(doors), 4)
@@ -229,76 +205,6 @@ def _mix(doors: Sequence[str], notes: Notes) -> dict[str, float]:
             "taken for as many (mix:)"
         )
     return mix
-
-
-def _tell_unasked(
-    roles: Mapping[str, Guess], entry: str, calls: Calls, scene: Scene, notes: Notes
-) -> None:
-    """What has nothing to do in a run: services that get no request, stores that nobody asks,
-    workers without a queue."""
-    rest = [n for n, guess in roles.items() if guess.role == "http" and not calls.visits.get(n)]
-    unasked = []
-    for name in rest:
-        if entry in calls.of(name):
-            why = f"the part of a request before {entry}, which it calls"
-        else:
-            why = "requests to it (no port of it is published for users, no sure call leads there)"
-            unasked.append(name)
-        notes.ignored.append(f"{name}: {why}")
-    askers = {n for n, guess in roles.items() if guess.role in ("http", "worker")}
-    askers |= {name for name, guess in roles.items() if guess.part == "pooler"}
-    stores = [name for name, guess in roles.items() if guess.role in ("postgres", "redis", "cache")]
-    unused = [name for name in stores if not askers.intersection(scene.callers(name))]
-    told = entry in public(roles, scene)
-    front = "" if told else "; no port or proxy says who is in front: --role NAME=entry"
-    for verb, names in (("asks", unasked), ("uses", unused)):
-        if names:  # one line, since of many services a file says so of most
-            links = " ".join(f"--link '{entry}->{name}'" for name in names)
-            if len(names) > _SPELLED:
-                links = f"--link '{entry}->NAME' for each"
-            them = "it" if len(names) == 1 else "them"
-            notes.questions.append(
-                f"who {verb} {', '.join(names)}? ({links} if {entry} {verb} {them}{front})"
-            )
-    idle = [
-        name for name, guess in roles.items() if (guess.role, guess.part) == ("other", "worker")
-    ]
-    if idle and not any(guess.part == "broker" for guess in roles.values()):
-        notes.questions.append(
-            f"where do the jobs of {', '.join(idle)} come from? No queue is in the file: without "
-            "one nothing is done there (--role NAME=http if it answers requests)"
-        )
-
-
-def _tell_links(
-    scene: Scene,
-    roles: Mapping[str, Guess],
-    outside: Sequence[Outside],
-    names: Mapping[str, str],
-    notes: Notes,
-) -> None:
-    """Each pair once, with all that says so."""
-    pairs: dict[tuple[str, str], list[Mention]] = {}
-    for mention in scene.mentions:
-        pairs.setdefault((mention.caller, mention.callee), []).append(mention)
-    lines: dict[str, list[str]] = {}
-    guessed: dict[str, list[str]] = {}
-    for (caller, callee), found in pairs.items():
-        evidence = ", ".join(dict.fromkeys(mention.evidence for mention in found))
-        said = {mention.confidence for mention in found}
-        confidence = next(level for level in get_args(Confidence) if level in said)
-        notes.links.append(Link(names[caller], names[callee], evidence, confidence))
-        if confidence == "low":
-            guessed.setdefault(caller, []).append(callee)
-        lines.setdefault(caller, []).append(f"{callee} ({evidence})")
-    notes.assumed += [f"{caller} uses {', '.join(parts)}" for caller, parts in lines.items()]
-    for caller, callees in guessed.items():
-        listed = ", ".join(callees)
-        notes.questions.append(f"does {caller} use {listed}? Nothing says who does (--link A->B)")
-    for caller, host, variable, part in outside:
-        notes.ignored.append(f"{caller}: {part} at {host} ({variable}), which is not in the file")
-        if part != "redis":
-            notes.questions.append(f"which limits has the {part} at {host}? It is not in the file")
 
 
 # --- the services ---------------------------------------------------------------------------------
