@@ -43,7 +43,6 @@ class DeployScript:
     """`docker rollout SERVICE`; what holds data is still recreated."""
 
     capability: ClassVar[str] = "rolling_updates"
-    name: ClassVar[str] = "deploy_script"
     fixed: ClassVar[tuple[Fact[float], ...]] = (LOOK,)
 
     timeout_s: float = constant(TIMEOUT)
@@ -63,8 +62,10 @@ class DeployScript:
             service = (yield changes.get()).service
             version = cluster.versions[service]
             old = [c for c in cluster.of(service) if c.server.alive and not c.deleting]
+            if not old:
+                cluster.say("rollout", service, "the deploy script finds no container to replace")
             if all(c.version == version for c in old):
-                continue  # taken back
+                continue  # taken back, or nothing is there
             if cluster.service(service).role in STATEFUL:
                 yield from compose.recreate(cluster, service, version)
             else:

@@ -85,3 +85,10 @@ def test_a_bad_answer_passes_its_check_and_a_person_goes_back() -> None:
 def test_it_says_what_it_needs(path: str, value: Any, says: str) -> None:
     with pytest.raises(InputError, match=says):
         replay(settings={**SETTINGS, path: value})
+
+
+def test_a_deploy_while_the_server_is_down_is_told() -> None:
+    run = deployed({"name": "v2"}, {"at": 290, "server_crash": {}})
+    assert [row.text for row in rows(run, "rollout")] == [
+        "the deploy script finds no container to replace"
+    ]
