@@ -18,6 +18,7 @@ from sim.cli.options import DONE, NOT_HELD, REPORTS, USAGE, Conditions, Show, Si
 from sim.report.text import gates
 from sim.report.text.columns import aligned
 from sim.results.expectations import Judgement, expectations, judged
+from sim.results.services import table_paths
 from sim.schema.fields import InputError
 from sim.study.plan import plan
 
@@ -41,7 +42,9 @@ def report(ask: Ask, out: Path | None, show: Show, conditions: Conditions, site:
     from sim.report.text import traffic  # noqa: PLC0415
 
     planned = plan(ask.with_causes() if show.postmortem else ask)
-    expected = expectations(conditions.expect or (), planned.platforms)
+    expected = expectations(
+        conditions.expect or (), planned.platforms, tables=table_paths(planned.cases[0].stack)
+    )
     _check_junit(conditions.junit)
     if show.rungs or show.orders:
         from sim.study.rungs import two  # noqa: PLC0415

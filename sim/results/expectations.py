@@ -23,7 +23,7 @@ KNOWN = (*METRICS, *(figure.path for figure in FIGURES if figure.parts))
 RELATIONS: dict[str, Callable[[float, float], bool]] = {"<=": le, ">=": ge, "<": lt, ">": gt}
 _PARTS = re.compile(
     r"(?:(?P<over>\w+)\s+(?:over\s+seeds\s+)?(?:of\s+)?)?"
-    r"(?P<path>[\w.-]+)\s*(?P<relation><=|>=|<|>)\s*(?P<bound>[^<>=]+)"
+    r"(?P<path>[\w./:()-]+)\s*(?P<relation><=|>=|<|>)\s*(?P<bound>[^<>=]+)"
 )
 _TIMES = {Unit.SECONDS: 1.0, Unit.MOMENT: 1.0, Unit.MINUTES: 60.0, Unit.HOURS: 3600.0}
 
@@ -84,13 +84,19 @@ def rank(count: int, percent: float) -> int:
 
 
 def measured(figures: Figures, metric: str) -> float | None:
-    """A figure, causes summed. None where it does not exist."""
-    value = lookup(figures, metric)
+    """A figure, causes summed. None where it does not exist, as that of what nobody asked."""
+    try:
+        value = lookup(figures, metric)
+    except KeyError:
+        return None
     return total(figures, metric) if isinstance(value, dict) else value
 
 
-def expectation(text: str, platforms: Collection[str] = (), field: str = "--expect") -> Expectation:
-    """Read one. `platforms`: those that may be named. Raises `InputError` with the nearest name."""
+def expectation(
+    text: str, platforms: Collection[str] = (), field: str = "--expect", tables: Sequence[str] = ()
+) -> Expectation:
+    """Read one. `platforms`: those that may be named; `tables`: figures of the stack's own services
+    and stores. Raises `InputError` with the nearest name."""
     match = _PARTS.fullmatch(text.strip())
     if match is None:
         raise InputError(field=field, found=repr(text), expected=FORM)
@@ -98,33 +104,38 @@ def expectation(text: str, platforms: Collection[str] = (), field: str = "--expe
     if over not in ("mean", "min", "max") and not _is_percentile(over):
         raise InputError(field=field, found=repr(over), expected=OVER)
     head, _, rest = match["path"].partition(".")
-    named = match["path"] not in KNOWN and (head in platforms or rest in KNOWN)
+    known = (*KNOWN, *tables)
+    named = match["path"] not in known and (head in platforms or rest in known)
     platform, metric = (head, rest) if named else ("", match["path"])
     if platform and platform not in platforms:
         expected, near = f"a platform that runs: {one_of(platforms)}", closest(platform, platforms)
         raise InputError(field=field, found=repr(platform), expected=expected, nearest=near)
-    figure_named(metric, field)
+    figure_named(metric, field, tables)
     bound = _bound(match["bound"].strip(), metric, field)
     return Expectation(text.strip(), platform, metric, match["relation"], bound, over)
 
 
-def figure_named(name: str, field: str) -> str:
+def figure_named(name: str, field: str, tables: Sequence[str] = ()) -> str:
     """The name, if there is such a figure. Raises `InputError`."""
-    if name not in KNOWN:
+    known = (*KNOWN, *tables)
+    if name not in known:
         expected = "a figure of summary.json, such as downtime_s"
-        raise option(field).error(repr(name), expected, closest(name, KNOWN))
+        raise option(field).error(repr(name), expected, closest(name, known))
     return name
 
 
 def expectations(
-    texts: Sequence[str], platforms: Collection[str] = (), field: str = "--expect"
+    texts: Sequence[str],
+    platforms: Collection[str] = (),
+    field: str = "--expect",
+    tables: Sequence[str] = (),
 ) -> tuple[Expectation, ...]:
     """All of them, or an `InputError` that tells each that is wrong."""
     gates: list[Expectation] = []
     wrong = Complaints()
     for text in texts:
         with wrong.noted():
-            gates.append(expectation(text, platforms, field))
+            gates.append(expectation(text, platforms, field, tables))
     refuse_all(wrong)
     return tuple(gates)
 

@@ -321,10 +321,17 @@ FIGURES: tuple[Figure, ...] = (
 # the paths of all numbers, in the order of summary.json
 METRICS: tuple[str, ...] = tuple(path for figure in FIGURES for path in figure.paths)
 _AT = {path: figure for figure in FIGURES for path in (figure.path, *figure.paths)}
+# of what a stack has several of: a record for each, by name (results/services.py)
+TABLES = ("services", "databases", "queues", "caches", "callers", "endpoints")
 
 
 def figure_at(path: str) -> Figure:
-    """The row of a path; a cause's is that of its figure. KeyError if there is none."""
+    """The row of a path; a cause's is that of its figure, one of a table (`services.api.failed`)
+    says its unit alone. KeyError if there is none."""
+    if path not in _AT and path.split(".", maxsplit=1)[0] in TABLES:
+        timed = path.endswith("_s") or ".latency_s." in path
+        unit = Unit.SECONDS if timed else Unit.SHARE if path.endswith("_ratio") else Unit.COUNT
+        return Figure(path, unit, lambda run: None)
     return _AT[path]
 
 

@@ -19,15 +19,17 @@ from sim.dataplane.tables import (
     SUCCEEDED,
     CacheGauge,
     CallGauge,
+    DatabaseGauge,
     QueueGauge,
     ServiceGauge,
 )
 from sim.results import metrics
-from sim.results.figures import Figures
+from sim.results.figures import TABLES, Figures
 from sim.results.run import Run
+from sim.schema.stack import Stack
 
 USERS = "users"  # as a caller
-PARTS = ("services", "databases", "queues", "caches", "callers", "endpoints")
+NO_REQUESTS, NO_JOBS = (0,) * len(REQUEST_CAUSES), (0,) * len(JOB_CAUSES)
 LEAST_S = 60.0  # chosen: longer than most wait for an answer
 
 
@@ -65,6 +67,50 @@ def tables(run: Run) -> Figures:
         "began_at": origin(run),
         **alone,
     }
+
+
+def endpoint_names(stack: Stack) -> tuple[str, ...]:
+    """What users ask in a mix, by its name; nothing where all ask the same."""
+    several = len(stack.doors) > 1
+    return tuple(
+        "/".join(filter(None, (service, name))) if several else name or "(none)"
+        for service, name, _ in stack.ways
+    )
+
+
+def table_paths(stack: Stack) -> list[str]:
+    """Dotted paths of the figures that `tables` has for a run of this stack, in its order:
+    `services.api.failed`, `services.api.failed.oom`."""
+    asked, queues, timed = stack.asked(), stack.playing("redis"), {"p50": None, "p95": None}
+    service = by_cause(ServiceGauge(0, 0, 0, 0, 0, 0, NO_REQUESTS), "failed", REQUEST_CAUSES)
+    queue = by_cause(QueueGauge(0, 0, 0, 0, 0, 0, 0, 0.0, NO_JOBS), "lost", JOB_CAUSES)
+    ended = {name: service[name] for name in ("asked", "succeeded", "failed")}
+    rows: Figures = {
+        "caches": dict.fromkeys(stack.playing("cache"), looks(CacheGauge())),
+        "endpoints": dict.fromkeys(endpoint_names(stack), ended | {"latency_s": timed}),
+        "queues": dict.fromkeys(queues, queue) if max(len(asked), len(queues)) > 1 else {},
+    }
+    if len(asked) > 1:
+        database, call = DatabaseGauge(0, 0, 0, 0, 0, 0.0)._asdict(), CallGauge()._asdict()
+        calls = {name: stack.calls(name) for name in asked} | {USERS: stack.doors}
+        rows |= {
+            "services": dict.fromkeys(asked, service),
+            "databases": dict.fromkeys(stack.playing("postgres"), database),
+            "callers": {name: dict.fromkeys(whom, call) for name, whom in calls.items()},
+        }
+    return [path for table in TABLES for path in _numbers(rows.get(table, {}), table)]
+
+
+def _numbers(record: Mapping[str, Any], path: str) -> Iterator[str]:
+    """Of each number in it, and of each that is told by cause."""
+    for name, value in record.items():
+        inner = f"{path}.{name}"
+        if not isinstance(value, dict):
+            yield inner
+            continue
+        if name in ("failed", "lost"):
+            yield inner
+        yield from _numbers(value, inner)
 
 
 def edge(named: Mapping[str, CallGauge]) -> Figures:
@@ -111,7 +157,7 @@ def by_cause(gauge: ServiceGauge | QueueGauge, total: str, causes: Sequence[str]
 
 def mean_tables(figures: Sequence[Figures]) -> Figures:
     """Those of several runs: means; it began where it did in most of them."""
-    parts = [part for part in PARTS if part in figures[0]]
+    parts = [part for part in TABLES if part in figures[0]]
     means: Figures = {part: mean_of([f[part] for f in figures]) for part in parts}
     places = [f["began_at"] for f in figures if "began_at" in f]
     if places:

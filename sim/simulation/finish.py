@@ -14,7 +14,7 @@ from sim.dataplane.arithmetic import added
 from sim.dataplane.tables import ENQUEUED, Recording
 from sim.results.bill import monthly_cost
 from sim.results.run import OperatorFigures, Run
-from sim.results.services import USERS
+from sim.results.services import USERS, endpoint_names
 from sim.results.signs import signs
 from sim.simulation.case import Case
 from sim.simulation.observation import Observer
@@ -67,7 +67,7 @@ def finished(
         spans=observer.recorder.finished(end),
         queues=queues,
         caches=cluster.caches(),
-        endpoints=endpoints_of(cluster),
+        endpoints=endpoint_names(case.stack),
         **among_services(cluster, len(series["t_s"])),
     )
 
@@ -86,15 +86,6 @@ def jobs_wanted(cluster: Cluster, seed: int, arrived: int, recording: Recording)
     if told or not arrived or not wishes.known:
         return recording.job_totals[ENQUEUED]
     return scheduled + wishes.of_requests(arrived)
-
-
-def endpoints_of(cluster: Cluster) -> tuple[str, ...]:
-    """What users ask in a mix, by its name; nothing where all ask the same."""
-    several = len(cluster.stack.doors) > 1
-    return tuple(
-        "/".join(filter(None, (service, name))) if several else name or "(none)"
-        for service, name, _ in cluster.stack.ways
-    )
 
 
 def among_services(cluster: Cluster, samples: int) -> dict[str, Any]:

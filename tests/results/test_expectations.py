@@ -105,3 +105,11 @@ def test_a_figure_that_does_not_exist_meets_nothing():
 def test_one_without_a_platform_is_about_each():
     both = {"compose": downs(30.0), "kubernetes": downs(0.0)}
     assert [each.platform for each in judged([expectation("downtime_s<5")], both)] == list(both)
+
+
+def test_what_a_stack_has_several_of_is_named_by_its_name() -> None:
+    tables = ("services.api.failed", "callers.web.api.tries", "endpoints.web/pay.latency_s.p95")
+    read = expectation("compose.endpoints.web/pay.latency_s.p95<250ms", PLATFORMS, tables=tables)
+    assert read[1:] == ("compose", tables[2], "<", 0.25, "mean")
+    with pytest.raises(InputError, match=r"did you mean services\.api\.failed\?"):
+        expectation("services.apj.failed<10", PLATFORMS, tables=tables)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,7 +23,13 @@ from sim.dataplane.tables import (
 )
 from sim.report.postmortem.account import impact
 from sim.results import services
+from sim.results.expectations import measured
+from sim.results.figures import TABLES
 from sim.results.summary import figures
+from sim.simulation.simulation import run_case
+from sim.study.ask import Ask
+from sim.study.plan import plan
+from tests import ENGINE
 from tests.results import synthetic
 
 CALLS = {"web": ("api",), "api": ("shelf", "bank"), "shelf": (), "bank": ()}
@@ -210,3 +217,21 @@ def test_rows_for_people():
     assert orders == "at most 25 connections, 583 refused, full for 31 s"
     web = "100 calls, 8.0 % failed (3.0 % given up), 1.2 tries each"
     assert rows["Callers"]["web to api"] == (web,)
+
+
+@pytest.mark.parametrize("scenario", ["cold_cache", "poison_job"])
+def test_each_figure_of_a_table_can_be_named(scenario: str) -> None:
+    """As a gate or an SLO does: all that a run has, and nothing that it lacks."""
+    case = plan(Ask(scenario, ["compose"])).cases[0]
+    told = figures(run_case(case, 1, engine=ENGINE))
+    tables = {name: told[name] for name in TABLES if name in told}
+
+    def numbers(record: dict[str, Any], above: str = "") -> set[str]:
+        inner = [(f"{above}{name}", value) for name, value in record.items()]
+        below = [numbers(v, f"{path}.") for path, v in inner if isinstance(v, dict)]
+        return {path for path, v in inner if not isinstance(v, dict)}.union(*below)
+
+    named = services.table_paths(case.stack)
+    causes = {path for path in named if path.endswith((".failed", ".lost"))}
+    assert numbers(tables) == set(named) - (causes - numbers(tables))
+    assert all(measured(told, path) is not None for path in causes)

@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 
 from sim.results.bill import HOURS
 from sim.results.expectations import Expectation, Judgement, expectations, measured
+from sim.results.services import table_paths
 from sim.results.summary import Replication
 from sim.schema.fields import InputError
 from sim.simulation.case import Case
@@ -88,7 +89,7 @@ def prepare(
     """Read and check everything; `asks`: a scenario each; `most`: so many set-ups are proposed,
     unless there are no more than that. Raises `InputError`."""
     plans = tuple(plan(ask) for ask in asks)
-    wanted = expectations(slo, plans[0].platforms, "--slo")
+    wanted = expectations(slo, plans[0].platforms, "--slo", table_paths(plans[0].cases[0].stack))
     if not wanted:
         raise InputError(field="--slo", found="none", expected="such as 'availability>=99.9'")
     chances = rule or Rule()

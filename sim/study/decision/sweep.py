@@ -14,6 +14,7 @@ from sim.report.study_page import Lay, StudyPage, spoken, titled
 from sim.report.text import words
 from sim.report.text.columns import Cells
 from sim.results.expectations import figure_named
+from sim.results.services import table_paths
 from sim.results.summary import Replication, mean_total
 from sim.schema.fields import InputError
 from sim.simulation.case import Case
@@ -66,8 +67,9 @@ def prepare(ask: Ask, space: tuple[Dial, ...], metrics: Sequence[str] = METRICS)
     if len(space) > SHOWN_KNOBS:
         paths = ", ".join(knob.path for knob in space)
         raise InputError(field="--vary", found=paths, expected="one knob, or two; see sim cheapest")
-    checked = tuple(figure_named(name, "--metric") for name in metrics)
     planned = plan(ask)
+    tables = table_paths(planned.cases[0].stack)
+    checked = tuple(figure_named(name, "--metric", tables) for name in metrics)
     cases = ((point, case) for point in grid(space) for case in cases_at(planned, point, "--vary"))
     return Sweep(planned, space, checked, tuple(cases))
 
