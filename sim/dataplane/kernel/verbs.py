@@ -389,6 +389,13 @@ def resume(w: Any, c: int) -> None:
 
 
 @inner
+def closes(w: Any, c: int, p: int) -> bool:
+    before, after = w.version[w.container[c].profile], w.version[p]
+    unwritten = after.read_only > before.read_only
+    return unwritten or (after.pooler_size > 0) != (before.pooler_size > 0)
+
+
+@inner
 def set_profile(w: Any, c: int, p: int) -> None:
     container = w.container[c]
     rules, kind = w.version[container.profile], w.version[p].kind
@@ -398,7 +405,7 @@ def set_profile(w: Any, c: int, p: int) -> None:
         w.queue[w.version[p].number].idle -= free_places(w, c)
     if kind == DATABASE and w.version[p].number != rules.number:
         play(w, c, p)
-    elif kind == DATABASE and w.version[p].read_only > rules.read_only and plays(w, c):
+    elif kind == DATABASE and plays(w, c) and closes(w, c, p):
         reset(w, w.version[p].number)
     elif w.version[p].read_only < rules.read_only:
         told(w, c)

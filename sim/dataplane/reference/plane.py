@@ -33,7 +33,7 @@ from sim.dataplane.reference.gates import Gates
 from sim.dataplane.reference.jobs import JobQueue
 from sim.dataplane.reference.leases import fell_silent, heard_again, orphaned
 from sim.dataplane.reference.network import Links, rewire
-from sim.dataplane.reference.postgres import Postgres, client_died, play
+from sim.dataplane.reference.postgres import Postgres, client_died, closes, play
 from sim.dataplane.reference.sessions import strand, told
 from sim.dataplane.reference.stations import Cores, Settling
 from sim.dataplane.reference.timing import TIMED
@@ -348,7 +348,7 @@ class ReferencePlane:
             c.queue.idle += rules.slots + rules.prefetch - c.profile.slots - c.profile.prefetch
         if rules.kind == Kind.DATABASE and rules.number != c.profile.number:
             play(c, self.database_of(c), self.databases[rules.number])
-        elif rules.read_only and not c.profile.read_only and self.database_of(c).db is c:
+        elif self.database_of(c).db is c and closes(c.profile, rules):
             self.database_of(c).reset()
         elif c.profile.read_only and not rules.read_only:
             told(c)

@@ -17,7 +17,7 @@ import simpy
 from sim.dataplane import draws
 from sim.dataplane.arithmetic import INFINITY, query_cost
 from sim.dataplane.codes import LOGIN_TRIPS, SILENT, Due, Outcome, Stream
-from sim.dataplane.profile import PoolRules
+from sim.dataplane.profile import PoolRules, Profile
 from sim.dataplane.reference.network import again_after
 from sim.dataplane.reference.sessions import fall_silent, gave_up, pools_of, told
 from sim.dataplane.reference.timing import DueTimer
@@ -458,6 +458,13 @@ def play(db: Instance, left: Postgres, taken: Postgres) -> None:
     if taken.db is not db:
         taken.reset()
         taken.db = db
+
+
+def closes(before: Profile, after: Profile) -> bool:
+    """Does a change of its profile end a database's connections? A primary that takes no more
+    writes ends them, and they lead to a pooler or to the database itself."""
+    unwritten = after.read_only and not before.read_only
+    return unwritten or (after.pooler_size > 0) != (before.pooler_size > 0)
 
 
 def thaw(work: Work) -> Generator[simpy.Event, Any, None]:
