@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from sim.dataplane.codes import Kind, Note, Outcome
 from sim.dataplane.profile import Client, Profile, Workload
+from tests.dataplane.balance import Ledger
 from tests.dataplane.worlds import at, constant, drive, ends, latency, world
 
 POOLED = Profile(
@@ -151,3 +152,12 @@ def test_start_up_connections_pass_the_poolers_process_as_well(plane_class):
     busy = replace(POOLED, connect_s=0.25, pooler_login_s=1.0)
     run = drive(plane_class, world(load(), eager, eager, busy))
     assert run.told(Note.LISTENING)[1:] == [(3.0, 0), (4.0, 1)]
+
+
+def test_a_pooler_that_goes_takes_its_connections_along(plane_class):
+    """Both queries under way fail with it; who comes later connects to the database itself."""
+    w = world(load(2.0, 2.0, 4.0), API, POOLED, script=[(2.5, "set_profile", (1, 2))])
+    w = w._replace(profiles=(*w.profiles, replace(POOLED, pooler_size=0)))
+    assert ends(plane_class, w) == [(2.5, 0, 2), (5.0, 1, 2)]
+    run = drive(plane_class, w, [2.25, 3.0, 4.5, 6.0], Ledger())
+    assert run.plane.gauge().connections == 1
