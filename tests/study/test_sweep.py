@@ -10,7 +10,7 @@ from sim.report.text import words
 from sim.results.summary import replication
 from sim.schema.fields import InputError
 from sim.study.ask import Ask
-from sim.study.decision import sweep
+from sim.study.decision import merit, sweep
 from sim.study.decision.knobs import grid, knobs, knobs_file
 from sim.study.decision.merit import Estimate
 from sim.study.decision.sweep import SweepPoint, cell, knee
@@ -193,3 +193,18 @@ def test_a_terminal_s_paragraphs_end_at_its_edge() -> None:
     assert max(map(len, said)) <= 100
     assert " ".join(said[:-3]).split() == ["long", "words"] * 20
     assert said[-2].startswith("1          2  <- knee")  # a marked column stays on the left
+
+
+@pytest.mark.parametrize(
+    ("metric", "sign"),
+    [
+        ("services.api.failed.oom", -1),
+        ("services.failed.succeeded", 1),
+        ("callers.web.api.tries", 0),
+        ("endpoints.web/pay.latency_s.p95", -1),
+        ("caches.shelf.hit_ratio", 1),
+        ("databases.orders.connections_peak", 0),
+    ],
+)
+def test_which_way_a_figure_of_one_service_is_better(metric: str, sign: int) -> None:
+    assert merit.sign(metric) == sign

@@ -8,12 +8,18 @@ from typing import NamedTuple
 
 from sim.results.counterfactual import gain
 from sim.results.expectations import measured
-from sim.results.figures import Unit, figure_at
+from sim.results.figures import TABLES, Unit, figure_at
 from sim.results.intervals import bounds
 from sim.results.summary import Replication, possible
 
 MORE_IS_BETTER = ("availability", "requests.succeeded", "jobs.done")
 NEITHER = ("requests.arrived", "jobs.enqueued", "requests.in_flight", "connections.limit")
+# of a figure of one service, call, store or endpoint; any other of them is neither
+MORE_OF_ONE = {"succeeded", "done", "hits", "hit_ratio"}
+LESS_OF_ONE = {
+    "failed", "lost", "given_up", "retries", "misses", "unanswered", "duplicated", "backlog_peak",
+    "oldest_s", "latency_s", "connections_refused", "connection_waits", "exhausted_s",
+}  # fmt: skip
 LEAST_SHARE = 0.001  # of availability: a smaller difference is nobody's concern; chosen
 
 
@@ -42,6 +48,9 @@ def estimate(replications: Sequence[Replication], metric: str) -> Estimate | Non
 
 def sign(metric: str) -> int:
     """-1: less is better; 1: more is; 0: neither."""
+    table, *words = metric.split(".")
+    if table in TABLES:
+        return len(MORE_OF_ONE.intersection(words[1:])) - len(LESS_OF_ONE.intersection(words[1:]))
     return 1 if metric in MORE_IS_BETTER else 0 if metric in NEITHER else -1
 
 
